@@ -1,0 +1,11 @@
+//! Holdfast: inventory allocation for shops that sell on backorder.
+//!
+//! One request walks one way through seven layers, and each layer knows only those below it:
+//!
+//! ```text
+//! main → server → grpc → sequencer → store → allocator → domain
+//! ```
+//!
+//! `docs/ARCHITECTURE.md` walks one `Reserve` and one `ReceiveStock` through them; `tests/tidy.rs` keeps the shape.
+
+pub mod domain;
