@@ -8,4 +8,5 @@
 //!
 //! `docs/ARCHITECTURE.md` walks one `Reserve` and one `ReceiveStock` through them; `tests/tidy.rs` keeps the shape.
 
+pub mod allocator;
 pub mod domain;

@@ -1,0 +1,292 @@
+//! Footprints: which rows a round may touch, so that all of them are loaded at once.
+//!
+//! A round is loaded in two steps: first what its commands name ([`Footprint::of`]), then, knowing the
+//! counters, what only some of them need ([`plan`]): heads of queues, open inbounds. What neither step
+//! foresaw (units lost, a release revoked) is asked for by the allocator itself as a [`Want`], and the
+//! round is loaded again with it.
+
+use std::collections::BTreeMap;
+
+use super::command::{Change, Command};
+use super::working_set::{OrderSlot, WorkingSet};
+use crate::domain::ids::{AdjustmentId, InboundId, LocationId, OrderId, ReceiptId, Sku};
+use crate::domain::quantity::Units;
+
+/// The most queue lines that one round fills. A larger refill is cut, so that it never keeps other orders
+/// waiting for longer than a round.
+pub const REFILL_LINES_MAX: i64 = 10_000;
+
+/// What the commands of a round name. Each list is sorted and has no repeats.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Footprint {
+    /// Whether keys of new locations or items may be given.
+    pub catalog: bool,
+    /// Locations to lock, in this order.
+    pub locations: Vec<LocationId>,
+    /// SKUs of locations: items and counters.
+    pub skus: Vec<(LocationId, Sku)>,
+    /// Items to be put, with the counters of every location that has them.
+    pub items: Vec<Sku>,
+    /// Orders named, or ids claimed.
+    pub orders: Vec<OrderId>,
+    /// Orders whose cancellations are needed.
+    pub cancellations: Vec<OrderId>,
+    /// Receipt ids claimed.
+    pub receipts: Vec<(LocationId, ReceiptId)>,
+    /// Adjustment ids claimed.
+    pub adjustments: Vec<(LocationId, AdjustmentId)>,
+    /// Inbounds named, or ids claimed.
+    pub inbounds: Vec<(LocationId, InboundId)>,
+}
+
+impl Footprint {
+    /// The footprint of some commands, and of what an earlier attempt missed.
+    #[must_use]
+    pub fn of<'a>(commands: impl IntoIterator<Item = &'a Command>, missed: &Wants) -> Self {
+        let mut footprint = Self::default();
+        for command in commands {
+            footprint.add(command);
+        }
+        footprint.skus.extend(missed.stocks.iter().cloned());
+        footprint.settle();
+        footprint
+    }
+
+    fn add(&mut self, command: &Command) {
+        match command {
+            Command::Reserve(c) => {
+                self.orders.push(c.order_id.clone());
+                self.locations.push(c.location_id.clone());
+                self.skus
+                    .extend(c.lines.iter().map(|line| (c.location_id.clone(), line.sku.clone())));
+            }
+            Command::Cancel(c) => {
+                self.orders.push(c.order_id.clone());
+                self.cancellations.push(c.order_id.clone());
+            }
+            Command::ConfirmShipment(c) => self.orders.push(c.order_id.clone()),
+            Command::ReportShippedAfterCancel(c) => {
+                self.orders.push(c.order_id.clone());
+                self.cancellations.push(c.order_id.clone());
+            }
+            Command::Receive(c) => {
+                self.locations.push(c.location_id.clone());
+                self.receipts.push((c.location_id.clone(), c.receipt_id.clone()));
+                self.skus.extend(
+                    c.content
+                        .lines
+                        .iter()
+                        .map(|line| (c.location_id.clone(), line.sku.clone())),
+                );
+                self.inbounds.extend(
+                    c.content
+                        .inbound_id
+                        .iter()
+                        .map(|id| (c.location_id.clone(), id.clone())),
+                );
+            }
+            Command::Adjust(c) => {
+                self.locations.push(c.location_id.clone());
+                self.adjustments.push((c.location_id.clone(), c.adjustment_id.clone()));
+                self.skus.push((c.location_id.clone(), c.content.sku.clone()));
+            }
+            Command::PutInbound(c) => {
+                self.locations.push(c.location_id.clone());
+                self.inbounds.push((c.location_id.clone(), c.inbound_id.clone()));
+                self.skus
+                    .extend(c.lines.iter().map(|(sku, _)| (c.location_id.clone(), sku.clone())));
+            }
+            Command::CloseInbound(c) => {
+                self.locations.push(c.location_id.clone());
+                self.inbounds.push((c.location_id.clone(), c.inbound_id.clone()));
+            }
+            Command::PutLocation(location) => {
+                self.catalog = true;
+                self.locations.push(location.location_id.clone());
+            }
+            Command::PutItem(item) => {
+                self.catalog = true;
+                self.items.push(item.sku.clone());
+            }
+            Command::ContinueRefill(c) => {
+                self.locations.push(c.location_id.clone());
+                self.skus.push((c.location_id.clone(), c.sku.clone()));
+            }
+        }
+    }
+
+    /// Sorts each list and drops repeats.
+    pub fn settle(&mut self) {
+        settle(&mut self.locations);
+        settle(&mut self.skus);
+        settle(&mut self.items);
+        settle(&mut self.orders);
+        settle(&mut self.cancellations);
+        settle(&mut self.receipts);
+        settle(&mut self.adjustments);
+        settle(&mut self.inbounds);
+    }
+}
+
+fn settle<T: Ord>(list: &mut Vec<T>) {
+    list.sort_unstable();
+    list.dedup();
+}
+
+/// Rows that only some commands need, of one location and SKU each.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wants {
+    /// Heads of queues, each with the number of lines to load.
+    pub queues: BTreeMap<(LocationId, Sku), i64>,
+    /// Open inbounds.
+    pub inbounds: Vec<(LocationId, Sku)>,
+    /// Every line of an open order that holds units.
+    pub holders: Vec<(LocationId, Sku)>,
+    /// Counters that the commands did not name.
+    pub stocks: Vec<(LocationId, Sku)>,
+    /// Loaded orders of which units ahead are to be told. Only readers ask: it costs a walk along the queue.
+    pub ahead: Vec<OrderId>,
+}
+
+impl Wants {
+    /// Whether nothing is wanted.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Adds what another wants; of two queue heads the longer counts.
+    pub fn merge(&mut self, other: &Self) {
+        for (key, lines) in &other.queues {
+            let wanted = self.queues.entry(key.clone()).or_default();
+            *wanted = (*wanted).max(*lines);
+        }
+        self.inbounds.extend_from_slice(&other.inbounds);
+        self.holders.extend_from_slice(&other.holders);
+        self.stocks.extend_from_slice(&other.stocks);
+        settle(&mut self.inbounds);
+        settle(&mut self.holders);
+        settle(&mut self.stocks);
+        self.ahead.extend_from_slice(&other.ahead);
+        settle(&mut self.ahead);
+    }
+}
+
+/// What commands want beside their footprint, now that the counters are loaded.
+#[must_use]
+pub fn plan<'a>(ws: &WorkingSet, commands: impl IntoIterator<Item = &'a Command>) -> Wants {
+    let mut planner = Planner {
+        ws,
+        wants: Wants::default(),
+        lines_left: REFILL_LINES_MAX,
+        asked: vec![Units::ZERO; ws.stocks.len()],
+    };
+    for command in commands {
+        planner.add(command);
+    }
+    settle(&mut planner.wants.inbounds);
+    planner.wants
+}
+
+struct Planner<'a> {
+    ws: &'a WorkingSet,
+    wants: Wants,
+    lines_left: i64,
+    /// Units asked for so far, by position of the stock.
+    asked: Vec<Units>,
+}
+
+impl Planner<'_> {
+    fn add(&mut self, command: &Command) {
+        match command {
+            Command::Reserve(c) => {
+                for line in &c.lines {
+                    self.ask(&c.location_id, &line.sku, line.quantity.units());
+                }
+            }
+            Command::Cancel(c) => self.freed_by_cancelling(&c.order_id),
+            Command::Receive(c) => {
+                for line in &c.content.lines {
+                    self.freed(&c.location_id, &line.sku, line.quantity.get());
+                }
+            }
+            Command::Adjust(c) => match c.content.change {
+                Change::Delta(delta) => self.freed(&c.location_id, &c.content.sku, delta),
+                Change::Counted(counted) => {
+                    let on_hand = self
+                        .ws
+                        .stock_of(&c.location_id, &c.content.sku)
+                        .map_or(Units::ZERO, |s| s.stock.on_hand);
+                    self.freed(&c.location_id, &c.content.sku, counted.less(on_hand).get());
+                }
+            },
+            Command::ContinueRefill(c) => {
+                let free = self
+                    .ws
+                    .stock_of(&c.location_id, &c.sku)
+                    .map_or(Units::ZERO, |slot| self.ws.free(slot));
+                // It has lines of its own.
+                let lines_left = std::mem::replace(&mut self.lines_left, REFILL_LINES_MAX);
+                self.freed(&c.location_id, &c.sku, free.get());
+                self.lines_left = lines_left;
+            }
+            Command::PutItem(item) => self.freed_by_safety_stock(item),
+            Command::ConfirmShipment(_)
+            | Command::ReportShippedAfterCancel(_)
+            | Command::PutInbound(_)
+            | Command::CloseInbound(_)
+            | Command::PutLocation(_) => {}
+        }
+    }
+
+    /// Units are asked for: beyond what is available, inbounds tell the date.
+    fn ask(&mut self, location_id: &LocationId, sku: &Sku, units: Units) {
+        let Some(index) = self.ws.find_stock_of(location_id, sku) else {
+            return;
+        };
+        let slot = self.ws.stock(index);
+        let available = self.ws.available(slot);
+        let Some(asked) = self.asked.get_mut(index.position()) else {
+            return;
+        };
+        let (before, after) = (*asked, *asked + units);
+        *asked = after;
+        if before <= available && after > available {
+            self.wants.inbounds.push((location_id.clone(), sku.clone()));
+        }
+    }
+
+    /// Units come free: each may fill one waiting line.
+    fn freed(&mut self, location_id: &LocationId, sku: &Sku, units: i64) {
+        let Some(slot) = self.ws.stock_of(location_id, sku) else {
+            return;
+        };
+        if slot.stock.backlog.is_zero() || units <= 0 {
+            return;
+        }
+        let wanted = self.wants.queues.entry((location_id.clone(), sku.clone())).or_default();
+        let more = units.min(slot.stock.backlog.get()).min(self.lines_left);
+        *wanted = wanted.saturating_add(more);
+        self.lines_left = self.lines_left.saturating_sub(more);
+    }
+
+    fn freed_by_cancelling(&mut self, order_id: &OrderId) {
+        let Some(OrderSlot { location, order, .. }) = self.ws.order_of(order_id) else {
+            return;
+        };
+        let location_id = &self.ws.location(*location).location.location_id;
+        for line in order.lines.iter().filter(|_| order.state.is_open()) {
+            self.freed(location_id, &line.sku, line.held().get());
+        }
+    }
+
+    fn freed_by_safety_stock(&mut self, item: &crate::domain::catalog::Item) {
+        let Some(now) = self.ws.find_item(&item.sku) else {
+            return;
+        };
+        let freed = self.ws.item(now).item.safety_stock.less(item.safety_stock).get();
+        for location_id in self.ws.locations_with(now) {
+            self.freed(&location_id, &item.sku, freed);
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Placing an order: the promise is fixed, units that are there are tied to it, the rest is its backlog.
+
+use super::command::Reserve;
+use super::decision::{Answer, OrderAnswer};
+use super::promise::{self, LineOffer};
+use super::working_set::{Index, LocationSlot, WorkingSet};
+use super::{Outcome, location_of, queue, replay, stocks_of};
+use crate::domain::Date;
+use crate::domain::event::{OrderPlaced, Payload, PlacedLine, ReleaseCause};
+use crate::domain::ids::{EventSequence, Sequence};
+use crate::domain::money::Amount;
+use crate::domain::order::{Order, OrderLine, OrderState};
+use crate::domain::quantity::Units;
+use crate::domain::rejection::Rejection;
+
+/// Places an order, refused for the first of:
+/// 1. its id stands for other content (`ID_REUSED`); with the same content it is a repeat;
+/// 2. no such location, an inactive one, no such SKUs;
+/// 3. lines that cannot be promised, all of them named ([`promise::assess`]);
+/// 4. a promise later than the caller accepts.
+pub(super) fn reserve(ws: &mut WorkingSet, command: &Reserve) -> Outcome {
+    if let Some(order) = ws.orders.find(&command.order_id) {
+        let slot = ws.orders.get(order);
+        replay::same_order(command, &slot.order, &ws.location(slot.location).location.location_id)?;
+        return Ok(Answer::Order(Box::new(super::order_answer(ws, order, true))));
+    }
+    let location = location_of(ws, &command.location_id)?;
+    if !ws.location(location).location.active {
+        return Err(Rejection::LocationInactive(command.location_id.clone()).into());
+    }
+    let stocks = stocks_of(ws, location, command.lines.iter().map(|line| &line.sku))?;
+    let offers = promise::assess(ws, location, &command.lines, &stocks, command.terms.in_stock_only);
+    let Some(promised) = promise::ship_date(&offers) else {
+        return Err(Rejection::Lines(promise::refusals(&command.lines, &offers)).into());
+    };
+    if let Some(latest_acceptable) = command
+        .terms
+        .latest_acceptable_ship_date
+        .filter(|latest| promised > *latest)
+    {
+        return Err(Rejection::PromiseLaterThanAccepted {
+            promised,
+            latest_acceptable,
+        }
+        .into());
+    }
+
+    // ---- nothing can fail from here on ----
+    Ok(place(ws, location, command, &offers, promised))
+}
+
+fn place(
+    ws: &mut WorkingSet,
+    location: Index<LocationSlot>,
+    command: &Reserve,
+    offers: &[LineOffer],
+    promised: Date,
+) -> Answer {
+    let now = ws.now;
+    let slot = ws.locations.change(location);
+    let sequence = slot.next_order.take();
+    let (calendar_version, ship_today) = (slot.location.calendar.version, slot.today.ship);
+    let lines: Vec<_> = command
+        .lines
+        .iter()
+        .zip(offers)
+        .enumerate()
+        .map(|(at, pair)| line(ws, at, pair))
+        .collect();
+    let lacking = offers.iter().map(|offer| offer.lacking).sum();
+    let state = if command.terms.payment_deadline.is_some() {
+        OrderState::Tentative
+    } else {
+        OrderState::Waiting
+    };
+    let order = Order {
+        order_id: command.order_id.clone(),
+        sequence,
+        state,
+        lacking,
+        currency: command.currency,
+        placed_at: now,
+        promised_ship_date: promised,
+        calendar_version,
+        terms: command.terms.clone(),
+        released_at: None,
+        ship_by_date: None,
+        shipped_at: None,
+        cancelled_at: None,
+        shipment: None,
+        event_sequence: EventSequence(0),
+        lines,
+    };
+    let placed = placed_event(&order);
+    let index = ws.create_order(location, order);
+    tie(ws, index, sequence, offers);
+    ws.append(location, Some(index), placed);
+    if state == OrderState::Waiting && lacking.is_zero() {
+        queue::release(ws, index, ReleaseCause::Purchase, ship_today);
+    }
+    Answer::Order(Box::new(OrderAnswer {
+        estimated_ship_date: Some(promised),
+        units_ahead: Some(offers.iter().map(|offer| offer.units_ahead).collect()),
+        ..super::order_answer(ws, index, false)
+    }))
+}
+
+/// Ties units to the order's lines, and queues what they lack.
+fn tie(ws: &mut WorkingSet, order: Index<super::OrderSlot>, sequence: Sequence, offers: &[LineOffer]) {
+    for (at, offer) in offers.iter().enumerate() {
+        let slot = ws.stocks.change(offer.stock);
+        slot.stock.allocated += offer.allocated;
+        if !offer.lacking.is_zero() {
+            slot.stock.backlog += offer.lacking;
+            slot.queue.insert((sequence, promise::line_number(at)), order);
+        }
+    }
+}
+
+fn line(ws: &WorkingSet, at: usize, (asked, offer): (&super::command::ReserveLine, &LineOffer)) -> OrderLine {
+    let promise = offer
+        .outcome
+        .as_ref()
+        .expect("an order is placed when every line is promised");
+    OrderLine {
+        number: promise::line_number(at),
+        sku: asked.sku.clone(),
+        sku_key: ws.item(ws.stock(offer.stock).item).key,
+        quantity: asked.quantity,
+        cancelled: Units::ZERO,
+        lacking: offer.lacking,
+        price: asked.price,
+        refunded: Amount::ZERO,
+        ready_date: promise.ready_date,
+        promised_ship_date: promise.ship_date,
+        basis: promise.basis.clone(),
+    }
+}
+
+fn placed_event(order: &Order) -> Payload {
+    let lines = order.lines.iter().map(|line| PlacedLine {
+        sku: line.sku.clone(),
+        quantity: line.quantity,
+        price: line.price,
+        ready_date: line.ready_date,
+        promised_ship_date: line.promised_ship_date,
+        basis: line.basis.clone(),
+    });
+    Payload::OrderPlaced(OrderPlaced {
+        sequence: order.sequence,
+        promised_ship_date: order.promised_ship_date,
+        calendar_version: order.calendar_version,
+        currency: order.currency,
+        terms: order.terms.clone(),
+        lines: lines.collect(),
+    })
+}

@@ -1,0 +1,176 @@
+//! The rows of the working set: what is stored, with what a round knows and notes of it.
+
+use std::collections::BTreeMap;
+
+use super::command::{AdjustContent, CancelContent, CancelLine, ReceiveContent};
+use super::decision::{Adjusted, Received};
+use super::promise::Today;
+use super::table::Index;
+use crate::domain::Date;
+use crate::domain::catalog::{Item, Location};
+use crate::domain::ids::{
+    AdjustmentId, EventSequence, InboundId, InboundKey, LineNumber, LocationKey, RequestId, Sequence, SkuKey,
+};
+use crate::domain::inbound::Inbound;
+use crate::domain::money::Money;
+use crate::domain::order::Order;
+use crate::domain::quantity::Units;
+use crate::domain::stock::Stock;
+
+/// A location, with the numbers that it gives out.
+#[derive(Debug, Clone)]
+pub struct LocationSlot {
+    /// Its key.
+    pub key: LocationKey,
+    /// The location.
+    pub location: Location,
+    /// The place of the next order.
+    pub next_order: Sequence,
+    /// The number of the next event.
+    pub next_event: EventSequence,
+    /// The key of the next inbound.
+    pub next_inbound: InboundKey,
+    /// Whether more changed than the numbers.
+    pub config_changed: bool,
+    /// What the round's instant is in its calendar.
+    pub today: Today,
+}
+
+/// An item, with its key.
+#[derive(Debug, Clone)]
+pub struct ItemSlot {
+    /// Its key.
+    pub key: SkuKey,
+    /// The item.
+    pub item: Item,
+}
+
+/// The counters of a SKU at a location, with what is loaded of its queue.
+#[derive(Debug, Clone)]
+pub struct StockSlot {
+    /// Where.
+    pub location: Index<LocationSlot>,
+    /// Of what.
+    pub item: Index<ItemSlot>,
+    /// The counters.
+    pub stock: Stock,
+    /// Waiting lines that lack units, by place; complete up to `queue_known`.
+    pub queue: BTreeMap<Place, Index<OrderSlot>>,
+    /// How far the queue is loaded.
+    pub queue_known: Known,
+    /// Lines that left the queue in this round, loaded or not: beyond them the next one is to be found.
+    pub queue_left: i64,
+    /// Open inbounds by effective date, once they are loaded.
+    pub inbounds: Option<Vec<OpenInbound>>,
+    /// Whether every line that holds units is loaded.
+    pub holders_known: bool,
+}
+
+impl StockSlot {
+    /// Takes a line that lacks nothing any more out of the queue.
+    pub(super) fn leave_queue(&mut self, place: Place) {
+        self.queue.remove(&place);
+        self.queue_left = self.queue_left.saturating_add(1);
+    }
+}
+
+/// A line's place in a queue.
+pub type Place = (Sequence, LineNumber);
+
+/// How far a queue is loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known {
+    /// Not at all.
+    Nothing,
+    /// Up to and with a place.
+    Through(Place),
+    /// Wholly.
+    All,
+}
+
+/// What an inbound still brings of one SKU.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenInbound {
+    /// When it is expected.
+    pub expected_date: Date,
+    /// Its id.
+    pub inbound_id: InboundId,
+    /// Units still to come.
+    pub open: Units,
+}
+
+/// An order, with what is to be written of it.
+#[derive(Debug, Clone)]
+pub struct OrderSlot {
+    /// Where it is filled.
+    pub location: Index<LocationSlot>,
+    /// The order.
+    pub order: Order,
+    /// Lines that changed since it was loaded; may repeat.
+    pub changed_lines: Vec<LineNumber>,
+    /// For each line, units that older lines lack; empty unless a reader asked for them.
+    pub units_ahead: Vec<Units>,
+}
+
+/// An inbound, with its key.
+#[derive(Debug, Clone)]
+pub struct InboundSlot {
+    /// Where it is expected.
+    pub location: Index<LocationSlot>,
+    /// Its key.
+    pub key: InboundKey,
+    /// The inbound.
+    pub inbound: Inbound,
+}
+
+/// A cancellation, kept for its repeats.
+#[derive(Debug, Clone)]
+pub struct CancellationSlot {
+    /// The order.
+    pub order: Index<OrderSlot>,
+    /// The caller's id; `None` for a whole cancel without one.
+    pub request_id: Option<RequestId>,
+    /// What was asked.
+    pub content: CancelContent,
+    /// Units that were cancelled, by line.
+    pub cancelled: Vec<CancelLine>,
+    /// Whether nothing was left of the order after it.
+    pub completes: bool,
+    /// What was refunded.
+    pub refund: Option<Money>,
+}
+
+/// A receipt, kept for its repeats.
+#[derive(Debug, Clone)]
+pub struct ReceiptSlot {
+    /// Where it came.
+    pub location: Index<LocationSlot>,
+    /// What was asked.
+    pub content: ReceiveContent,
+    /// What was answered.
+    pub answer: Received,
+}
+
+/// An adjustment, kept for its repeats.
+#[derive(Debug, Clone)]
+pub struct AdjustmentSlot {
+    /// Where it was made.
+    pub location: Index<LocationSlot>,
+    /// Its id.
+    pub adjustment_id: AdjustmentId,
+    /// What was asked.
+    pub content: AdjustContent,
+    /// Units more, or fewer when negative.
+    pub delta: i64,
+    /// What was answered.
+    pub answer: Adjusted,
+}
+
+/// Keys for new locations and items.
+#[derive(Debug, Clone, Copy)]
+pub struct CatalogKeys {
+    /// The next location's.
+    pub location: LocationKey,
+    /// The next item's.
+    pub sku: SkuKey,
+}
