@@ -10,3 +10,4 @@
 
 pub mod allocator;
 pub mod domain;
+pub mod store;

@@ -1,0 +1,89 @@
+//! How values stand in a row, in either database: states as small numbers, dates as texts, the rest as JSON.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::domain::inbound::InboundState;
+use crate::domain::order::{Basis, OrderLine, OrderState, Terms};
+use crate::domain::{Date, Instant};
+
+/// The number of an order's state.
+#[must_use]
+pub(super) fn order_state_number(state: OrderState) -> i64 {
+    match state {
+        OrderState::Tentative => 1,
+        OrderState::Waiting => 2,
+        OrderState::Released => 3,
+        OrderState::Shipped => 4,
+        OrderState::Cancelled => 5,
+    }
+}
+
+/// The order's state of a number.
+pub(super) fn order_state(number: i64) -> Result<OrderState, String> {
+    let found = OrderState::ALL
+        .into_iter()
+        .find(|state| order_state_number(*state) == number);
+    found.ok_or_else(|| format!("{number} is the number of no order state"))
+}
+
+/// The number of an inbound's state.
+#[must_use]
+pub(super) fn inbound_state_number(state: InboundState) -> i64 {
+    match state {
+        InboundState::Open => 1,
+        InboundState::Received => 2,
+        InboundState::Closed => 3,
+    }
+}
+
+/// The inbound's state of a number.
+pub(super) fn inbound_state(number: i64) -> Result<InboundState, String> {
+    match number {
+        1 => Ok(InboundState::Open),
+        2 => Ok(InboundState::Received),
+        3 => Ok(InboundState::Closed),
+        _ => Err(format!("{number} is the number of no inbound state")),
+    }
+}
+
+/// An instant from its microseconds.
+pub(super) fn instant(micros: i64) -> Result<Instant, String> {
+    Instant::from_timestamp_micros(micros).ok_or_else(|| format!("{micros} is the time of no instant"))
+}
+
+/// A civil date from its text.
+pub(super) fn date(text: &str) -> Result<Date, String> {
+    text.parse().map_err(|error| format!("`{text}` is not a date: {error}"))
+}
+
+/// A value from its JSON.
+pub(super) fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    serde_json::from_str(text).map_err(|error| error.to_string())
+}
+
+/// The JSON of a value.
+pub(super) fn to_json<T: Serialize>(value: &T) -> String {
+    serde_json::to_string(value).expect("values of the domain have texts for keys and no failing parts")
+}
+
+/// What is stored of an order's terms: nothing for the default.
+#[must_use]
+pub(super) fn stored_terms(terms: &Terms) -> Option<&Terms> {
+    (*terms != Terms::default()).then_some(terms)
+}
+
+/// What is stored of a line's basis: nothing when its whole quantity was on hand.
+#[must_use]
+pub(super) fn stored_basis(line: &OrderLine) -> Option<&Basis> {
+    (line.basis != all_on_hand(line.quantity.units())).then_some(&line.basis)
+}
+
+/// The basis of a line whose whole quantity was on hand.
+#[must_use]
+pub(super) fn all_on_hand(units_on_hand: crate::domain::quantity::Units) -> Basis {
+    Basis {
+        units_on_hand,
+        ..Basis::default()
+    }
+}

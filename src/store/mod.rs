@@ -1,0 +1,229 @@
+//! The store: the only layer that speaks SQL. It loads a working set, applies what a round changed, in one
+//! transaction, and decides nothing.
+//!
+//! # Shape
+//! A [`Round`] says what it may touch, decides on what was loaded, and is committed or run again; a reader is
+//! the same [`Round`] observed on a snapshot and never written. Lists and the log are read by pages.
+//!
+//! # Ordering
+//! A round holds the locks of its locations, taken in the order of their ids, from before it loads until it is
+//! committed. The event log of a location is gap-free in commit order.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+
+use crate::allocator::command::ContinueRefill;
+use crate::allocator::footprint::{Footprint, Wants};
+use crate::allocator::working_set::WorkingSet;
+use crate::domain::Instant;
+use crate::domain::catalog::{Item, Location};
+use crate::domain::event::Event;
+use crate::domain::ids::{EventSequence, InboundId, LineNumber, LocationId, OrderId, Sequence, Sku};
+use crate::domain::inbound::{Inbound, InboundState};
+use crate::domain::order::OrderState;
+use crate::domain::quantity::Units;
+
+mod codec;
+mod error;
+pub mod faulty;
+pub mod sqlite;
+
+pub use error::StoreError;
+
+/// How often a round may be loaded again because rows were missing, before that counts as a bug.
+pub const LOADS_MAX: u32 = 32;
+
+/// A pure function of a working set, run under the locks of its footprint.
+///
+/// The store calls `footprint`, `plan` and `decide` in this order, and all three again when `decide` asks for more
+/// rows or the database asks for a repeat; each call stands for itself, nothing of an earlier attempt may remain.
+pub trait Round: Send {
+    /// The instant of its decisions.
+    fn now(&self) -> Instant;
+
+    /// What it may touch, as far as can be said before anything is loaded.
+    fn footprint(&self) -> Footprint;
+
+    /// What it wants beside its footprint, now that that is loaded.
+    fn plan(&mut self, ws: &WorkingSet) -> Wants;
+
+    /// Decides, changing the working set.
+    fn decide(&mut self, ws: &mut WorkingSet) -> Verdict;
+}
+
+/// What becomes of a round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Write what changed and commit.
+    Commit,
+    /// Load again: the round's footprint or plan has grown, or a command was left out.
+    Again,
+    /// Write nothing.
+    Abandon,
+}
+
+/// One page of a list: what comes after a key, at most so many.
+#[derive(Debug, Clone)]
+pub struct Page<K> {
+    /// The last key of the page before; `None` for the first page.
+    pub after: Option<K>,
+    /// The most rows.
+    pub limit: u32,
+}
+
+/// Which orders to list.
+#[derive(Debug, Clone)]
+pub struct OrderFilter {
+    /// At which location.
+    pub location_id: LocationId,
+    /// In which states; empty for all.
+    pub states: Vec<OrderState>,
+    /// With a line of which SKU.
+    pub sku: Option<Sku>,
+}
+
+/// An order's place and id.
+pub type OrderAt = (Sequence, OrderId);
+
+/// Which inbounds to list.
+#[derive(Debug, Clone)]
+pub struct InboundFilter {
+    /// At which location.
+    pub location_id: LocationId,
+    /// With a line of which SKU.
+    pub sku: Option<Sku>,
+    /// In which state.
+    pub state: Option<InboundState>,
+}
+
+/// A line that waits in the queue of a SKU.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueuedLine {
+    /// Its order's place.
+    pub sequence: Sequence,
+    /// Its number.
+    pub line_number: LineNumber,
+    /// Its order.
+    pub order_id: OrderId,
+    /// Units that older lines lack.
+    pub units_ahead: Units,
+}
+
+/// One invariant, checked over stored rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvariantReport {
+    /// Its name.
+    pub name: &'static str,
+    /// What it says.
+    pub description: &'static str,
+    /// How many rows break it.
+    pub violations: u64,
+    /// Some of those rows, in words.
+    pub examples: Vec<String>,
+    /// How many rows were looked at.
+    pub checked_rows: u64,
+}
+
+/// A database of locations, orders and events.
+///
+/// Futures of these methods hold transactions: they are driven to their end, never dropped midway.
+#[async_trait]
+pub trait Store: Send + Sync + Debug {
+    /// Runs a round: locks, loads, decides, writes, commits.
+    ///
+    /// # Errors
+    /// Nothing was written, with two exceptions. After [`StoreError::CommitUnknown`] the round is looked up by running its
+    /// commands again. After one that [is fatal](StoreError::is_fatal) it is not known whether it was written, and the
+    /// process stops: what a restart finds stands, and callers that repeat their commands learn it.
+    async fn round(&self, round: &mut dyn Round) -> Result<(), StoreError>;
+
+    /// Runs a round on a snapshot, with no locks, and writes nothing.
+    ///
+    /// # Errors
+    /// When rows cannot be read.
+    async fn observe(&self, round: &mut dyn Round) -> Result<(), StoreError>;
+
+    /// Orders by place.
+    ///
+    /// # Errors
+    /// When rows cannot be read.
+    async fn list_orders(&self, filter: &OrderFilter, page: Page<Sequence>) -> Result<Vec<OrderAt>, StoreError>;
+
+    /// The queue of a SKU, oldest line first, with units ahead of each line.
+    ///
+    /// # Errors
+    /// When rows cannot be read.
+    async fn list_backlog(
+        &self,
+        location: &LocationId,
+        sku: &Sku,
+        page: Page<(Sequence, LineNumber)>,
+    ) -> Result<Vec<QueuedLine>, StoreError>;
+
+    /// SKUs that a location has counters of, by SKU; only those with a backlog when asked.
+    ///
+    /// # Errors
+    /// When rows cannot be read.
+    async fn list_stock(
+        &self,
+        location: &LocationId,
+        only_backlogged: bool,
+        page: Page<Sku>,
+    ) -> Result<Vec<Sku>, StoreError>;
+
+    /// Inbounds by id.
+    ///
+    /// # Errors
+    /// When rows cannot be read.
+    async fn list_inbounds(&self, filter: &InboundFilter, page: Page<InboundId>) -> Result<Vec<Inbound>, StoreError>;
+
+    /// Locations by id.
+    ///
+    /// # Errors
+    /// When rows cannot be read.
+    async fn list_locations(&self, page: Page<LocationId>) -> Result<Vec<Location>, StoreError>;
+
+    /// Items by SKU.
+    ///
+    /// # Errors
+    /// When rows cannot be read.
+    async fn list_items(&self, page: Page<Sku>) -> Result<Vec<Item>, StoreError>;
+
+    /// A location's log after a number; `None` when there is no such location.
+    ///
+    /// # Errors
+    /// When rows cannot be read.
+    async fn list_events(
+        &self,
+        location: &LocationId,
+        page: Page<EventSequence>,
+    ) -> Result<Option<Vec<Event>>, StoreError>;
+
+    /// The number of the last event of a location's log, zero for an empty one; `None` when there is no such location.
+    ///
+    /// # Errors
+    /// When rows cannot be read.
+    async fn last_event(&self, location: &LocationId) -> Result<Option<EventSequence>, StoreError>;
+
+    /// Refills that were cut and go on, after a restart too.
+    ///
+    /// # Errors
+    /// When rows cannot be read.
+    async fn pending_refills(&self) -> Result<Vec<ContinueRefill>, StoreError>;
+
+    /// The names of the invariants that [`check_invariant`](Self::check_invariant) knows, in the order to check them.
+    fn invariants(&self) -> Vec<&'static str>;
+
+    /// Checks one invariant at one location, or at all, on a snapshot.
+    ///
+    /// # Errors
+    /// When rows cannot be read.
+    async fn check_invariant(&self, name: &str, location: Option<&LocationId>) -> Result<InvariantReport, StoreError>;
+
+    /// A number drawn when the database was made, which tells its resume tokens from those of any other.
+    fn epoch(&self) -> u64;
+
+    /// Ends all connections, after the round that is running, and after reads that end within seconds.
+    async fn close(&self);
+}
