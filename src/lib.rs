@@ -9,5 +9,7 @@
 //! `docs/ARCHITECTURE.md` walks one `Reserve` and one `ReceiveStock` through them; `tests/tidy.rs` keeps the shape.
 
 pub mod allocator;
+pub mod clock;
 pub mod domain;
+pub mod sequencer;
 pub mod store;

@@ -1,0 +1,22 @@
+//! Group commit: commands are collected into rounds, each round is decided and committed together, and
+//! each caller is answered once its round is durable.
+//!
+//! # Shape
+//! Callers put commands into a bounded [`queue`]; one [`runner`] takes what is there, up to a limit, and never waits
+//! for company. One command is a round of one; there is no second path. A [`round`] is the pure function that the store
+//! runs.
+//!
+//! # What bounds it
+//! The queue's length and the round's size, in commands; what does not fit is refused at once
+//! ([`Failure::Overloaded`]).
+//!
+//! # Ordering
+//! Commands are decided in the order in which they were queued. Only a command on a SKU that is being refilled
+//! in parts, or that would fill more lines than the round has left, is put back, in front of what came after it. A refill
+//! goes on at the end of each round, with lines of its own, in turns if there are several.
+
+pub mod queue;
+pub mod round;
+pub mod runner;
+
+pub use queue::{Failure, Limits, Reply, Sequencer};

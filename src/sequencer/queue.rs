@@ -1,0 +1,138 @@
+//! The queue in front of the rounds: bounded, refusing at once what does not fit.
+
+use std::time::Instant;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::allocator::command::Command;
+use crate::allocator::decision::Answer;
+use crate::domain::rejection::Rejection;
+
+/// How long an overloaded caller is asked to stay away: several full rounds.
+const RETRY_AFTER_MS: u64 = 100;
+
+/// What bounds the sequencer.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// The most commands that wait for a round. Beyond it memory and waiting times would grow without bound.
+    pub queue_commands_max: usize,
+    /// The most commands of one round. Beyond a thousand a round only gets slower.
+    pub round_commands_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            queue_commands_max: 8_192,
+            round_commands_max: 1_024,
+        }
+    }
+}
+
+/// What a command got.
+#[derive(Debug, Clone)]
+pub enum Reply {
+    /// It is done, and durable.
+    Accepted(Answer),
+    /// It is refused, and nothing changed.
+    Rejected(Rejection),
+}
+
+/// Why a command got no decision. None of these had an effect, but for [`Failure::Store`], which may have had one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// The queue is full.
+    #[error("{queued} commands wait already, at most {limit} may: try again in {retry_after_ms} ms")]
+    Overloaded {
+        /// Commands that wait.
+        queued: usize,
+        /// The most that may.
+        limit: usize,
+        /// When to try again, in milliseconds.
+        retry_after_ms: u64,
+    },
+    /// The service is going down.
+    #[error("the service is shutting down")]
+    ShuttingDown,
+    /// The caller's deadline passed before its round began.
+    #[error("the deadline passed while the command waited for its round")]
+    DeadlinePassed,
+    /// The store could not answer: repeat the command with the same id.
+    #[error("the store is unavailable")]
+    Store(String),
+    /// A bug: the detail is for the log, never for the caller.
+    #[error("an internal error")]
+    Internal(String),
+}
+
+impl Failure {
+    /// The refusal of what does not fit any more.
+    pub(super) fn overloaded(limit: usize) -> Self {
+        Self::Overloaded {
+            queued: limit,
+            limit,
+            retry_after_ms: RETRY_AFTER_MS,
+        }
+    }
+}
+
+/// A command on its way to a round.
+#[derive(Debug)]
+pub(super) struct Submission {
+    pub(super) command: Command,
+    pub(super) deadline: Option<Instant>,
+    pub(super) reply: oneshot::Sender<Result<Reply, Failure>>,
+}
+
+/// The way into the rounds; clones share one queue.
+#[derive(Debug, Clone)]
+pub struct Sequencer {
+    submissions: mpsc::Sender<Submission>,
+    committed: watch::Receiver<u64>,
+    limits: Limits,
+    stop: CancellationToken,
+}
+
+impl Sequencer {
+    pub(super) fn new(
+        submissions: mpsc::Sender<Submission>,
+        committed: watch::Receiver<u64>,
+        limits: Limits,
+        stop: CancellationToken,
+    ) -> Self {
+        Self {
+            submissions,
+            committed,
+            limits,
+            stop,
+        }
+    }
+
+    /// Queues a command and waits for its reply. Dropping the future leaves the command to its round.
+    ///
+    /// # Errors
+    /// When the queue is full, the service goes down, the deadline passes before the round, or the round fails.
+    pub async fn submit(&self, command: Command, deadline: Option<Instant>) -> Result<Reply, Failure> {
+        let (reply, answered) = oneshot::channel();
+        let submission = Submission {
+            command,
+            deadline,
+            reply,
+        };
+        self.submissions.try_send(submission).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => Failure::overloaded(self.limits.queue_commands_max),
+            mpsc::error::TrySendError::Closed(_) if self.stop.is_cancelled() => Failure::ShuttingDown,
+            mpsc::error::TrySendError::Closed(_) => Failure::Store("no more rounds are run".to_owned()),
+        })?;
+        answered
+            .await
+            .unwrap_or_else(|_| Err(Failure::Store("the round's task ended before it answered".to_owned())))
+    }
+
+    /// A number that changes after each commit: a hint that there may be new events.
+    #[must_use]
+    pub fn committed(&self) -> watch::Receiver<u64> {
+        self.committed.clone()
+    }
+}

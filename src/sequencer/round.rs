@@ -1,0 +1,205 @@
+//! One round: the commands that are decided together, as the pure function that a store runs.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::queue::Failure;
+use crate::allocator::command::{Command, ContinueRefill};
+use crate::allocator::decision::{Answer, Decision};
+use crate::allocator::footprint::{self, Footprint, Wants};
+use crate::allocator::working_set::WorkingSet;
+use crate::allocator::{decide, invariants};
+use crate::domain::Instant;
+use crate::store::{Round, Verdict};
+
+/// What became of one command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was decided.
+    Decided(Decision),
+    /// Deciding it panicked. It was left out of the round; the message is for the log.
+    Panicked(String),
+    /// Its round failed, alone.
+    Failed(Failure),
+}
+
+/// What became of one command, and what is left to do for it.
+#[derive(Debug, Clone)]
+pub struct Decided {
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Refills that it began and that go on in the next rounds.
+    pub cut: Vec<ContinueRefill>,
+}
+
+impl Decided {
+    /// A command whose round failed.
+    #[must_use]
+    pub fn failed(failure: Failure) -> Self {
+        Self {
+            outcome: Outcome::Failed(failure),
+            cut: Vec::new(),
+        }
+    }
+
+    /// Whether it was done.
+    #[must_use]
+    pub fn is_accepted(&self) -> bool {
+        matches!(self.outcome, Outcome::Decided(Decision::Accepted(_)))
+    }
+
+    /// The same, said for the first time: what looks like a repeat was written by a round whose answer was lost.
+    #[must_use]
+    pub fn said_first(mut self) -> Self {
+        if let Outcome::Decided(Decision::Accepted(answer)) = &mut self.outcome {
+            match answer {
+                Answer::Order(order) => order.replayed = false,
+                Answer::Received(received) => received.replayed = false,
+                Answer::Adjusted(adjusted) => adjusted.replayed = false,
+                Answer::Inbound(inbound) => inbound.replayed = false,
+                Answer::Location { replayed, .. } | Answer::Item { replayed, .. } => *replayed = false,
+                Answer::Refilled => {}
+            }
+        }
+        self
+    }
+}
+
+/// Commands that are decided together, at one instant.
+#[derive(Debug)]
+pub struct CommandRound<'a> {
+    now: Instant,
+    commands: &'a [Command],
+    outcomes: Vec<Option<Outcome>>,
+    cuts: Vec<Vec<ContinueRefill>>,
+    missed: Wants,
+    violations: Vec<String>,
+    decide: fn(&mut WorkingSet, &Command) -> Decision,
+}
+
+impl<'a> CommandRound<'a> {
+    /// A round of these commands.
+    #[must_use]
+    pub fn new(now: Instant, commands: &'a [Command]) -> Self {
+        Self::with_decide(now, commands, decide)
+    }
+
+    /// A round that decides by another function, so that tests can make it panic.
+    #[must_use]
+    pub fn with_decide(
+        now: Instant,
+        commands: &'a [Command],
+        decide: fn(&mut WorkingSet, &Command) -> Decision,
+    ) -> Self {
+        let outcomes = vec![None; commands.len()];
+        let cuts = vec![Vec::new(); commands.len()];
+        Self {
+            now,
+            commands,
+            outcomes,
+            cuts,
+            missed: Wants::default(),
+            violations: Vec::new(),
+            decide,
+        }
+    }
+
+    /// What became of the commands, in their order, once the round is committed.
+    ///
+    /// # Errors
+    /// The invariants that the round would have broken; nothing of it was written.
+    pub fn into_decided(self) -> Result<Vec<Decided>, Vec<String>> {
+        if !self.violations.is_empty() {
+            return Err(self.violations);
+        }
+        let outcomes = self
+            .outcomes
+            .into_iter()
+            .map(|outcome| outcome.expect("a committed round decided every command"));
+        Ok(outcomes
+            .zip(self.cuts)
+            .map(|(outcome, cut)| Decided { outcome, cut })
+            .collect())
+    }
+
+    /// What became of the commands alone, as [`into_decided`](Self::into_decided).
+    ///
+    /// # Errors
+    /// The invariants that the round would have broken; nothing of it was written.
+    pub fn into_outcomes(self) -> Result<Vec<Outcome>, Vec<String>> {
+        Ok(self
+            .into_decided()?
+            .into_iter()
+            .map(|decided| decided.outcome)
+            .collect())
+    }
+
+    /// The commands that are still part of the round: all but those that panicked.
+    fn live(&self) -> impl Iterator<Item = &'a Command> {
+        let panicked = self
+            .outcomes
+            .iter()
+            .map(|outcome| matches!(outcome, Some(Outcome::Panicked(_))));
+        self.commands
+            .iter()
+            .zip(panicked)
+            .filter(|(_, panicked)| !panicked)
+            .map(|(command, _)| command)
+    }
+}
+
+impl Round for CommandRound<'_> {
+    fn now(&self) -> Instant {
+        self.now
+    }
+
+    fn footprint(&self) -> Footprint {
+        Footprint::of(self.live(), &self.missed)
+    }
+
+    fn plan(&mut self, ws: &WorkingSet) -> Wants {
+        let mut wants = footprint::plan(ws, self.live());
+        wants.merge(&self.missed);
+        wants
+    }
+
+    fn decide(&mut self, ws: &mut WorkingSet) -> Verdict {
+        let mut missing = false;
+        for ((command, outcome), cut) in self.commands.iter().zip(&mut self.outcomes).zip(&mut self.cuts) {
+            if matches!(outcome, Some(Outcome::Panicked(_))) {
+                continue;
+            }
+            match catch_unwind(AssertUnwindSafe(|| (self.decide)(ws, command))) {
+                // Nothing is decided any more, but what the other commands miss is to be loaded with it: otherwise a
+                // round would be loaded as often as it has commands that miss something.
+                Ok(Decision::Missing) => missing = true,
+                Ok(decision) => {
+                    *outcome = Some(Outcome::Decided(decision));
+                    *cut = ws.take_cuts();
+                }
+                // It stumbled over what an earlier command left half done, and will be decided again.
+                Err(_) if missing || !ws.missing.is_empty() => missing = true,
+                // What it changed before it panicked must not be written: load again and leave it out.
+                Err(panic) => {
+                    *outcome = Some(Outcome::Panicked(panic_message(panic.as_ref())));
+                    return Verdict::Again;
+                }
+            }
+        }
+        if missing {
+            self.missed.merge(&ws.missing);
+            return Verdict::Again;
+        }
+        self.violations = invariants::violations(ws);
+        if self.violations.is_empty() {
+            Verdict::Commit
+        } else {
+            Verdict::Abandon
+        }
+    }
+}
+
+fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without a message".to_owned())
+}

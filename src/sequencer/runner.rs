@@ -1,0 +1,357 @@
+//! The one task that runs rounds: take what is queued, run it, answer each caller.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::ops::Bound;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::queue::{Failure, Limits, Reply, Sequencer, Submission};
+use super::round::{CommandRound, Decided, Outcome};
+use crate::allocator::command::{Command, ContinueRefill};
+use crate::allocator::decision::{Answer, Decision};
+use crate::clock::{Clock, monotonic};
+use crate::domain::Instant;
+use crate::store::{Store, StoreError};
+
+/// Why no more rounds are run.
+#[derive(Debug, thiserror::Error)]
+pub enum Halted {
+    /// Storage failed: nothing more may be acknowledged.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A round would have broken the rules: deciding on is not safe.
+    #[error("a round was aborted, it would have broken invariants: {0}")]
+    Invariants(String),
+    /// A refill cannot go on, and nothing else may touch its SKU.
+    #[error("a refill cannot go on: {0}")]
+    Refill(String),
+}
+
+/// How long the runner rests before it tries again what the store could not do just now.
+const REST: Duration = Duration::from_millis(50);
+
+type ReplySender = oneshot::Sender<Result<Reply, Failure>>;
+
+/// A caller whose command is committed but for refills that go on.
+#[derive(Debug)]
+struct Held {
+    refills: BTreeSet<ContinueRefill>,
+    reply: ReplySender,
+    answer: Answer,
+}
+
+/// Runs rounds until it is stopped and its queue is empty.
+#[derive(Debug)]
+pub struct Runner {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    limits: Limits,
+    queue: mpsc::Receiver<Submission>,
+    stop: CancellationToken,
+    committed: watch::Sender<u64>,
+    /// Refills that were cut: they go on in turns, one a round.
+    refills: BTreeSet<ContinueRefill>,
+    /// The refill that went on last.
+    last_refill: Option<ContinueRefill>,
+    /// Commands on SKUs that are being refilled, oldest first.
+    deferred: VecDeque<Submission>,
+    held: Vec<Held>,
+}
+
+/// A sequencer and the runner behind it. The runner ends once `stop` is cancelled and everything queued is answered.
+#[must_use]
+pub fn sequencer(
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    limits: Limits,
+    stop: CancellationToken,
+) -> (Sequencer, Runner) {
+    let (submissions, queue) = mpsc::channel(limits.queue_commands_max);
+    let (committed, nudges) = watch::channel(0);
+    let handle = Sequencer::new(submissions, nudges, limits, stop.clone());
+    let runner = Runner {
+        store,
+        clock,
+        limits,
+        queue,
+        stop,
+        committed,
+        refills: BTreeSet::new(),
+        last_refill: None,
+        deferred: VecDeque::new(),
+        held: Vec::new(),
+    };
+    (handle, runner)
+}
+
+impl Runner {
+    /// Runs rounds to the end.
+    ///
+    /// # Errors
+    /// When no round may be run any more; callers that wait are answered that the store is unavailable.
+    pub async fn run(mut self) -> Result<(), Halted> {
+        self.find_refills().await?;
+        while let Some(submissions) = self.take().await {
+            self.run_round(submissions).await?;
+        }
+        for submission in self.deferred {
+            answer(submission.reply, Err(Failure::ShuttingDown));
+        }
+        Ok(())
+    }
+
+    /// Learns from the store which refills go on.
+    async fn find_refills(&mut self) -> Result<(), Halted> {
+        loop {
+            match self.store.pending_refills().await {
+                Ok(refills) => {
+                    self.refills.extend(refills);
+                    return Ok(());
+                }
+                Err(error) if error.is_fatal() || self.stop.is_cancelled() => return Err(error.into()),
+                Err(error) => {
+                    tracing::warn!(%error, "refills that go on cannot be read yet: {error}");
+                    tokio::time::sleep(REST).await;
+                }
+            }
+        }
+    }
+
+    /// What the next round is made of; `None` when all is done. Refills that still go on at the end are taken up by the
+    /// next start.
+    async fn take(&mut self) -> Option<Vec<Submission>> {
+        if self.stop.is_cancelled() {
+            self.queue.close();
+        }
+        let mut taken = self.take_deferred();
+        if taken.is_empty() && self.refills.is_empty() {
+            tokio::select! {
+                biased;
+                _ = self.queue.recv_many(&mut taken, self.limits.round_commands_max) => {}
+                () = self.stop.cancelled(), if !self.queue.is_closed() => {
+                    self.queue.close();
+                    self.queue.recv_many(&mut taken, self.limits.round_commands_max).await;
+                }
+            }
+        } else {
+            while taken.len() < self.limits.round_commands_max
+                && let Ok(submission) = self.queue.try_recv()
+            {
+                taken.push(submission);
+            }
+        }
+        let done = taken.is_empty() && self.queue.is_closed() && self.queue.is_empty();
+        (!done).then_some(taken)
+    }
+
+    /// Commands that were put back. While refills go on they get half a round, so that commands on other SKUs are not held
+    /// up by those that have to wait.
+    fn take_deferred(&mut self) -> Vec<Submission> {
+        let limit = self.limits.round_commands_max;
+        let share = if self.refills.is_empty() { limit } else { limit >> 1 };
+        let count = share.min(self.deferred.len());
+        self.deferred.drain(..count).collect()
+    }
+
+    /// The refill whose turn it is: the next one after the last.
+    fn next_refill(&mut self) -> Option<ContinueRefill> {
+        let after = self.last_refill.take();
+        let next = after.and_then(|last| {
+            self.refills
+                .range((Bound::Excluded(last), Bound::Unbounded))
+                .next()
+                .cloned()
+        });
+        self.last_refill = next.or_else(|| self.refills.first().cloned());
+        self.last_refill.clone()
+    }
+
+    async fn run_round(&mut self, submissions: Vec<Submission>) -> Result<(), Halted> {
+        let (mut commands, mut callers) = (
+            Vec::with_capacity(submissions.len()),
+            Vec::with_capacity(submissions.len()),
+        );
+        let started = monotonic();
+        for Submission {
+            command,
+            deadline,
+            reply,
+        } in submissions
+        {
+            if deadline.is_some_and(|deadline| deadline <= started) {
+                answer(reply, Err(Failure::DeadlinePassed));
+                continue;
+            }
+            commands.push(command);
+            callers.push(Some((deadline, reply)));
+        }
+        if let Some(refill) = self.next_refill() {
+            commands.push(Command::ContinueRefill(refill));
+            callers.push(None);
+        }
+        if commands.is_empty() {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let decided = match self.decide_together(now, &commands).await {
+            Ok(decided) => decided,
+            Err(Halted::Store(error)) if !error.is_fatal() => self.decide_singly(now, &commands, &error).await?,
+            Err(halted) => return Err(halted),
+        };
+        if decided.iter().any(Decided::is_accepted) {
+            self.committed.send_modify(|commits| *commits = commits.wrapping_add(1));
+        }
+        self.note_refills(&commands, &decided).await?;
+        assert_eq!(decided.len(), callers.len(), "every command of a round is decided");
+        let mut put_back = VecDeque::new();
+        for ((command, decided), caller) in commands.into_iter().zip(decided).zip(callers) {
+            if let Some((deadline, reply)) = caller {
+                let submission = Submission {
+                    command,
+                    deadline,
+                    reply,
+                };
+                put_back.extend(self.reply(submission, decided));
+            }
+        }
+        self.put_back(put_back);
+        self.answer_held();
+        Ok(())
+    }
+
+    /// Puts commands in front of those that came after them.
+    fn put_back(&mut self, mut commands: VecDeque<Submission>) {
+        commands.append(&mut self.deferred);
+        self.deferred = commands;
+        let limit = self.limits.queue_commands_max;
+        while self.deferred.len() > limit {
+            if let Some(submission) = self.deferred.pop_back() {
+                answer(submission.reply, Err(Failure::overloaded(limit)));
+            }
+        }
+    }
+
+    async fn decide_together(&self, now: Instant, commands: &[Command]) -> Result<Vec<Decided>, Halted> {
+        let mut round = CommandRound::new(now, commands);
+        self.store.round(&mut round).await?;
+        round.into_decided().map_err(|violations| {
+            let violations = violations.join("; ");
+            tracing::error!(
+                violations,
+                "a round was aborted, it would have broken invariants: {violations}"
+            );
+            Halted::Invariants(violations)
+        })
+    }
+
+    /// Runs each command in a round of its own, so that one cannot poison others. After a commit of unknown outcome this is
+    /// the look-up too: what was written is a repeat.
+    async fn decide_singly(
+        &mut self,
+        now: Instant,
+        commands: &[Command],
+        error: &StoreError,
+    ) -> Result<Vec<Decided>, Halted> {
+        tracing::warn!(%error, commands = commands.len(), "a round failed, its commands are run one at a time: {error}");
+        let unknown = matches!(error, StoreError::CommitUnknown(_));
+        let mut all = Vec::with_capacity(commands.len());
+        for command in commands {
+            let decided = match self.decide_together(now, std::slice::from_ref(command)).await {
+                Ok(decided) => decided,
+                Err(Halted::Store(error)) if !error.is_fatal() => vec![Decided::failed(failure(&error))],
+                Err(halted) => return Err(halted),
+            };
+            all.extend(
+                decided
+                    .into_iter()
+                    .map(|decided| if unknown { decided.said_first() } else { decided }),
+            );
+        }
+        if unknown {
+            // What the lost round cut is not among the answers of the repeats.
+            self.find_refills().await?;
+        }
+        Ok(all)
+    }
+
+    /// Keeps account of refills that were cut, and of those that are done.
+    async fn note_refills(&mut self, commands: &[Command], decided: &[Decided]) -> Result<(), Halted> {
+        for (command, decided) in commands.iter().zip(decided) {
+            let Command::ContinueRefill(refill) = command else {
+                continue;
+            };
+            match &decided.outcome {
+                Outcome::Decided(_) => drop(self.refills.remove(refill)),
+                // The store is away: rest, so that trying again does not spin.
+                Outcome::Failed(Failure::Store(_)) => tokio::time::sleep(REST).await,
+                Outcome::Panicked(detail) => return Err(Halted::Refill(detail.clone())),
+                Outcome::Failed(failure) => return Err(Halted::Refill(format!("{failure:?}"))),
+            }
+        }
+        self.refills
+            .extend(decided.iter().flat_map(|decided| decided.cut.iter().cloned()));
+        Ok(())
+    }
+
+    /// Answers a caller; a command that is to be decided later is handed back.
+    fn reply(&mut self, submission: Submission, decided: Decided) -> Option<Submission> {
+        let reply = submission.reply;
+        match decided.outcome {
+            Outcome::Decided(Decision::Accepted(accepted)) if !decided.cut.is_empty() => {
+                self.held.push(Held {
+                    refills: decided.cut.into_iter().collect(),
+                    reply,
+                    answer: accepted,
+                });
+            }
+            Outcome::Decided(Decision::Accepted(accepted)) => answer(reply, Ok(Reply::Accepted(accepted))),
+            Outcome::Decided(Decision::Rejected(rejection)) => answer(reply, Ok(Reply::Rejected(rejection))),
+            Outcome::Decided(Decision::Deferred) => return Some(Submission { reply, ..submission }),
+            Outcome::Decided(Decision::Missing) => {
+                answer(
+                    reply,
+                    Err(Failure::Internal("a committed round lacked rows".to_owned())),
+                );
+            }
+            Outcome::Panicked(message) => {
+                tracing::error!(message, "a command panicked and was left out of its round: {message}");
+                answer(reply, Err(Failure::Internal(message)));
+            }
+            Outcome::Failed(failure) => answer(reply, Err(failure)),
+        }
+        None
+    }
+
+    fn answer_held(&mut self) {
+        for mut held in std::mem::take(&mut self.held) {
+            held.refills.retain(|refill| self.refills.contains(refill));
+            if held.refills.is_empty() {
+                answer(held.reply, Ok(Reply::Accepted(held.answer)));
+            } else {
+                self.held.push(held);
+            }
+        }
+    }
+}
+
+fn failure(error: &StoreError) -> Failure {
+    match error {
+        StoreError::Unavailable(_) | StoreError::CommitUnknown(_) | StoreError::Storage(_) => {
+            Failure::Store(error.to_string())
+        }
+        StoreError::Refused { .. }
+        | StoreError::Corrupt { .. }
+        | StoreError::RowCount { .. }
+        | StoreError::NeverLoaded(_) => Failure::Internal(error.to_string()),
+    }
+}
+
+/// Answers a caller. One who left is normal: the command stands, and a repeat of it gets the answer.
+fn answer(reply: ReplySender, result: Result<Reply, Failure>) {
+    if reply.send(result).is_err() {
+        tracing::debug!("a caller left before its answer");
+    }
+}
