@@ -11,5 +11,7 @@
 pub mod allocator;
 pub mod clock;
 pub mod domain;
+pub mod grpc;
+pub mod proto;
 pub mod sequencer;
 pub mod store;

@@ -1,0 +1,159 @@
+//! `CheckoutService`: what can be had, placing orders, cancelling them.
+
+use std::sync::Arc;
+
+use tonic::{Request, Response, Status};
+
+use super::context::Context;
+use super::convert::lists::{self, Orders};
+use super::convert::{checkout, values};
+use super::layers::deadline_of;
+use super::paging::Filling;
+use super::readers::{LocationOf, OrdersById};
+use super::status::{self, SkuField};
+use crate::allocator::command::Command;
+use crate::allocator::decision::OrderAnswer;
+use crate::domain::ids::{OrderId, Sequence};
+use crate::domain::order::OrderState;
+use crate::domain::rejection::Rejection;
+use crate::proto::holdfast::v1 as pb;
+use crate::store::{OrderAt, OrderFilter, Page};
+use pb::checkout_service_server::CheckoutService;
+
+/// Orders that are looked at together: a snapshot of them is held while they are spelled out.
+const CHUNK: u32 = 200;
+/// The most orders that one call looks at.
+const LOOKED_AT_MAX: u32 = 10_000;
+
+/// The service.
+#[derive(Debug)]
+pub(crate) struct Checkout(pub(crate) Arc<Context>);
+
+#[tonic::async_trait]
+impl CheckoutService for Checkout {
+    async fn quote(&self, request: Request<pb::QuoteRequest>) -> Result<Response<pb::QuoteResponse>, Status> {
+        let cart = checkout::quote(request.into_inner())?;
+        let quote = self.0.ask(cart).await?;
+        Ok(Response::new(pb::QuoteResponse { quote: Some(quote) }))
+    }
+
+    async fn reserve(&self, request: Request<pb::ReserveRequest>) -> Result<Response<pb::ReserveResponse>, Status> {
+        let deadline = deadline_of(&request);
+        let command = Command::Reserve(checkout::reserve(request.into_inner())?);
+        let answer: Box<OrderAnswer> = self.0.submit(command, deadline).await?;
+        let replayed = answer.replayed;
+        let order = self.0.view(*answer).await?;
+        Ok(Response::new(pb::ReserveResponse {
+            order: Some(order),
+            replayed,
+        }))
+    }
+
+    async fn cancel_order(
+        &self,
+        request: Request<pb::CancelOrderRequest>,
+    ) -> Result<Response<pb::CancelOrderResponse>, Status> {
+        let deadline = deadline_of(&request);
+        let command = Command::Cancel(checkout::cancel(request.into_inner())?);
+        let answer: Box<OrderAnswer> = self.0.submit(command, deadline).await?;
+        let (replayed, refund) = (answer.replayed, answer.refund.map(values::money));
+        let order = self.0.view(*answer).await?;
+        Ok(Response::new(pb::CancelOrderResponse {
+            order: Some(order),
+            refund,
+            replayed,
+        }))
+    }
+
+    async fn get_order(&self, request: Request<pb::GetOrderRequest>) -> Result<Response<pb::GetOrderResponse>, Status> {
+        let order_id = checkout::get_order(request.get_ref())?;
+        let order = self.0.ask(OrdersById(vec![order_id.clone()])).await?.pop();
+        let order = order.ok_or_else(|| status::rejected(Rejection::UnknownOrder(order_id), SkuField::Lines))?;
+        Ok(Response::new(pb::GetOrderResponse { order: Some(order) }))
+    }
+
+    async fn list_orders(
+        &self,
+        request: Request<pb::ListOrdersRequest>,
+    ) -> Result<Response<pb::ListOrdersResponse>, Status> {
+        let asked = lists::orders(request.get_ref())?;
+        Ok(Response::new(list_orders(&self.0, asked).await?))
+    }
+}
+
+/// Goes through the orders that the store's filters let pass, by chunks, and keeps those that pass every filter as
+/// they stand when they are looked at.
+async fn list_orders(context: &Context, mut asked: Orders) -> Result<pb::ListOrdersResponse, Status> {
+    context.ask(LocationOf(asked.filter.location_id.clone())).await?;
+    if !narrow(&mut asked) {
+        return Ok(pb::ListOrdersResponse::default());
+    }
+    let limit = if asked.at_risk.is_some() {
+        CHUNK
+    } else {
+        asked.paging.limit.saturating_add(1).min(CHUNK)
+    };
+    let mut filling = Filling::new(asked.paging.limit);
+    let mut after = asked.paging.after;
+    let mut looked_at = 0;
+    while looked_at < LOOKED_AT_MAX {
+        let listed = candidates(context, &asked.filter, Page { after, limit }).await?;
+        let ends = u32::try_from(listed.len()).is_ok_and(|count| count < limit);
+        let last = listed.last().map(|(sequence, _)| *sequence);
+        let ids: Vec<OrderId> = listed.into_iter().map(|(_, id)| id).collect();
+        for order in context.ask(OrdersById(ids)).await? {
+            let sequence = Sequence(order.sequence);
+            if passes(&order, &asked.filter, asked.at_risk) && !filling.push(order) {
+                let next_page_token = after.map(|after| asked.paging.token(&after)).unwrap_or_default();
+                return Ok(pb::ListOrdersResponse {
+                    orders: filling.entries,
+                    next_page_token,
+                });
+            }
+            after = Some(sequence);
+        }
+        after = last.or(after);
+        looked_at = looked_at.saturating_add(limit);
+        if ends {
+            return Ok(pb::ListOrdersResponse {
+                orders: filling.entries,
+                next_page_token: String::new(),
+            });
+        }
+    }
+    let next_page_token = after.map(|after| asked.paging.token(&after)).unwrap_or_default();
+    Ok(pb::ListOrdersResponse {
+        orders: filling.entries,
+        next_page_token,
+    })
+}
+
+async fn candidates(context: &Context, filter: &OrderFilter, page: Page<Sequence>) -> Result<Vec<OrderAt>, Status> {
+    let filter = filter.clone();
+    context
+        .read(move |store| async move { store.list_orders(&filter, page).await })
+        .await
+}
+
+/// Only open orders are at risk, so no others need to be looked at; `false` when none are left to be.
+fn narrow(asked: &mut Orders) -> bool {
+    if asked.at_risk != Some(true) {
+        return true;
+    }
+    let states = &mut asked.filter.states;
+    if states.is_empty() {
+        *states = OrderState::ALL.to_vec();
+    }
+    states.retain(|state| state.is_open());
+    !states.is_empty()
+}
+
+/// Whether an order passes the filters still: it may have moved on since it was listed.
+fn passes(order: &pb::Order, filter: &OrderFilter, at_risk: Option<bool>) -> bool {
+    let in_state = filter.states.is_empty()
+        || filter
+            .states
+            .iter()
+            .any(|state| values::order_state(*state) == order.state());
+    in_state && at_risk.is_none_or(|at_risk| at_risk == order.at_risk)
+}

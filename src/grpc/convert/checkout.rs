@@ -1,0 +1,201 @@
+//! The requests of `CheckoutService`.
+
+use std::collections::BTreeSet;
+
+use super::fields;
+use super::violations::Violations;
+use crate::allocator::command::{Cancel, CancelContent, CancelLine, Reserve, ReserveLine};
+use crate::domain::ids::{LineNumber, LocationId, OrderId, RequestId, Sku};
+use crate::domain::money::{Amount, Currency};
+use crate::domain::order::{Customer, ORDER_LINES_MAX, Terms};
+use crate::domain::quantity::Quantity;
+use crate::proto::google::r#type as google;
+use crate::proto::holdfast::v1 as pb;
+
+/// The longest e-mail address, in bytes: the most that mail can carry.
+const EMAIL_BYTES_MAX: usize = 254;
+/// The longest name of a customer, in bytes.
+const CUSTOMER_NAME_BYTES_MAX: usize = 200;
+/// The longest language tag, in bytes: what BCP 47 asks to be accepted.
+const LOCALE_BYTES_MAX: usize = 35;
+/// The longest free text, in bytes.
+pub(crate) const NOTE_BYTES_MAX: usize = 500;
+
+/// Parses an order to be placed.
+///
+/// # Errors
+/// Every fault of the message.
+pub(crate) fn reserve(request: pb::ReserveRequest) -> Result<Reserve, Violations> {
+    let mut v = Violations::default();
+    let order_id = v.take("order_id", OrderId::parse(&request.order_id));
+    let location_id = fields::filled_at(&mut v, &request.location_id);
+    let mut prices = Prices::default();
+    let lines = fields::list(&mut v, "lines", request.lines, ORDER_LINES_MAX, |v, at, line| {
+        let sku = v.take(format_args!("lines[{at}].sku"), Sku::parse(&line.sku));
+        let quantity = v.take(format_args!("lines[{at}].quantity"), Quantity::parse(line.quantity));
+        let price = line.price.and_then(|price| prices.add(v, at, &price));
+        Some(ReserveLine {
+            sku: sku?,
+            quantity: quantity?,
+            price,
+        })
+    });
+    let customer = request.customer.map(|sent| customer(&mut v, sent));
+    let latest = request.latest_acceptable_ship_date;
+    let latest_acceptable_ship_date = latest.and_then(|date| fields::date(&mut v, "latest_acceptable_ship_date", date));
+    v.check(
+        request.payment_deadline.is_none(),
+        "payment_deadline",
+        "is not accepted by this version: leave it out and place the order once it is paid",
+    );
+    let terms = Terms {
+        customer,
+        in_stock_only: request.in_stock_only,
+        latest_acceptable_ship_date,
+        payment_deadline: None,
+    };
+    let currency = prices.currency;
+    let parts = order_id.zip(location_id);
+    v.finish(parts.map(|(order_id, location_id)| Reserve {
+        order_id,
+        location_id,
+        lines,
+        currency,
+        terms,
+    }))
+}
+
+/// The prices of an order's lines: one currency, and a sum that can be named.
+#[derive(Default)]
+struct Prices {
+    currency: Option<Currency>,
+    total: Amount,
+}
+
+impl Prices {
+    fn add(&mut self, v: &mut Violations, at: usize, price: &google::Money) -> Option<Amount> {
+        let (currency, amount) = fields::money(v, format_args!("lines[{at}].price"), price)?;
+        let first = *self.currency.get_or_insert(currency);
+        if currency != first {
+            v.add(
+                format_args!("lines[{at}].price.currency_code"),
+                format_args!(
+                    "is {}, earlier lines are in {}: use one currency",
+                    currency.code(),
+                    first.code()
+                ),
+            );
+            return None;
+        }
+        let Some(total) = self.total.checked_add(amount) else {
+            v.add(
+                format_args!("lines[{at}].price"),
+                format_args!(
+                    "brings the total above {} units of the currency: split the order",
+                    i64::MAX
+                ),
+            );
+            return None;
+        };
+        self.total = total;
+        Some(amount)
+    }
+}
+
+fn customer(v: &mut Violations, customer: pb::Customer) -> Customer {
+    Customer {
+        email: fields::name(v, "customer.email", customer.email, EMAIL_BYTES_MAX),
+        name: fields::name(v, "customer.name", customer.name, CUSTOMER_NAME_BYTES_MAX),
+        locale: fields::name(v, "customer.locale", customer.locale, LOCALE_BYTES_MAX),
+    }
+}
+
+/// A cart to be quoted.
+#[derive(Debug)]
+pub(crate) struct Cart {
+    /// Where it would be filled.
+    pub(crate) location_id: LocationId,
+    /// Its lines, without prices.
+    pub(crate) lines: Vec<ReserveLine>,
+}
+
+/// Parses a cart.
+///
+/// # Errors
+/// Every fault of the message.
+pub(crate) fn quote(request: pb::QuoteRequest) -> Result<Cart, Violations> {
+    let mut v = Violations::default();
+    let location_id = fields::filled_at(&mut v, &request.location_id);
+    let lines = fields::list(&mut v, "lines", request.lines, ORDER_LINES_MAX, |v, at, line| {
+        let sku = v.take(format_args!("lines[{at}].sku"), Sku::parse(&line.sku));
+        let quantity = v.take(format_args!("lines[{at}].quantity"), Quantity::parse(line.quantity));
+        Some(ReserveLine {
+            sku: sku?,
+            quantity: quantity?,
+            price: None,
+        })
+    });
+    v.finish(location_id.map(|location_id| Cart { location_id, lines }))
+}
+
+/// Parses a cancellation.
+///
+/// # Errors
+/// Every fault of the message.
+pub(crate) fn cancel(request: pb::CancelOrderRequest) -> Result<Cancel, Violations> {
+    let mut v = Violations::default();
+    let order_id = v.take("order_id", OrderId::parse(&request.order_id));
+    let request_id = match request.request_id.as_str() {
+        "" => None,
+        text => v.take("request_id", RequestId::parse(text)),
+    };
+    v.check(
+        !request.request_id.is_empty() || request.lines.is_empty(),
+        "request_id",
+        "is missing: a cancellation of lines needs one, so that it can be repeated",
+    );
+    let lines = if request.lines.is_empty() {
+        Vec::new()
+    } else {
+        cancel_lines(&mut v, request.lines)
+    };
+    let reason = fields::note(&mut v, "reason", request.reason, NOTE_BYTES_MAX);
+    let content = CancelContent { lines, reason };
+    v.finish(order_id.map(|order_id| Cancel {
+        order_id,
+        request_id,
+        content,
+    }))
+}
+
+fn cancel_lines(v: &mut Violations, lines: Vec<pb::CancelLine>) -> Vec<CancelLine> {
+    let mut seen = BTreeSet::new();
+    fields::list(v, "lines", lines, ORDER_LINES_MAX, |v, at, line| {
+        let number = i64::from(line.line_number);
+        let path = format_args!("lines[{at}].line_number");
+        if number < 1 {
+            v.add(path, format_args!("is {number}: lines are numbered from 1"));
+        } else {
+            v.check(
+                seen.insert(number),
+                path,
+                format_args!("names line {number} again: name each line once"),
+            );
+        }
+        let quantity = v.take(format_args!("lines[{at}].quantity"), Quantity::parse(line.quantity));
+        Some(CancelLine {
+            line_number: LineNumber(number),
+            quantity: quantity?,
+        })
+    })
+}
+
+/// Parses the id of an order to be read.
+///
+/// # Errors
+/// Every fault of the message.
+pub(crate) fn get_order(request: &pb::GetOrderRequest) -> Result<OrderId, Violations> {
+    let mut v = Violations::default();
+    let order_id = v.take("order_id", OrderId::parse(&request.order_id));
+    v.finish(order_id)
+}

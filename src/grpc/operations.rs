@@ -1,0 +1,163 @@
+//! `OperationsService`: counters, queues, and whether the books are right.
+
+use std::sync::Arc;
+
+use tokio::sync::OwnedSemaphorePermit;
+use tonic::{Request, Response, Status};
+
+use super::context::Context;
+use super::convert::lists::{self, Backlog, Stocks};
+use super::convert::{catalog, values};
+use super::readers::{BacklogOf, LocationOf, StocksOf};
+use super::status::SkuField;
+use super::stream::{self, Answers, End, Writer};
+use crate::clock;
+use crate::domain::ids::LocationId;
+use crate::proto::holdfast::v1 as pb;
+use pb::operations_service_server::OperationsService;
+
+/// The service.
+#[derive(Debug)]
+pub(crate) struct Operations(pub(crate) Arc<Context>);
+
+#[tonic::async_trait]
+impl OperationsService for Operations {
+    type CheckInvariantsStream = Answers<pb::CheckInvariantsResponse>;
+
+    async fn get_stock(&self, request: Request<pb::GetStockRequest>) -> Result<Response<pb::GetStockResponse>, Status> {
+        let pb::GetStockRequest { location_id, sku } = request.get_ref();
+        let (location_id, sku) = catalog::stock(location_id, sku)?;
+        let stock = self
+            .0
+            .ask_about(
+                StocksOf {
+                    location_id,
+                    skus: vec![sku],
+                },
+                SkuField::Single,
+            )
+            .await?
+            .pop();
+        Ok(Response::new(pb::GetStockResponse { stock }))
+    }
+
+    async fn list_stock(
+        &self,
+        request: Request<pb::ListStockRequest>,
+    ) -> Result<Response<pb::ListStockResponse>, Status> {
+        let Stocks {
+            location_id,
+            only_backlogged,
+            paging,
+        } = lists::stocks(request.get_ref())?;
+        let (id, page) = (location_id.clone(), paging.to_read());
+        let listed = self
+            .0
+            .read(move |store| async move { store.list_stock(&id, only_backlogged, page).await })
+            .await?;
+        let stocks = self
+            .0
+            .ask(StocksOf {
+                location_id,
+                skus: listed.clone(),
+            })
+            .await?;
+        let (stocks, next_page_token) = paging.fill(listed.into_iter().zip(stocks));
+        Ok(Response::new(pb::ListStockResponse {
+            stocks,
+            next_page_token,
+        }))
+    }
+
+    async fn list_backlog(
+        &self,
+        request: Request<pb::ListBacklogRequest>,
+    ) -> Result<Response<pb::ListBacklogResponse>, Status> {
+        let Backlog {
+            location_id,
+            sku,
+            paging,
+        } = lists::backlog(request.get_ref())?;
+        let (id, of, page) = (location_id.clone(), sku.clone(), paging.to_read());
+        let mut queued = self
+            .0
+            .read(move |store| async move { store.list_backlog(&id, &of, page).await })
+            .await?;
+        let limit = usize::try_from(paging.limit).unwrap_or(usize::MAX);
+        let more = queued.len() > limit;
+        queued.truncate(limit);
+        let last = queued.last().map(|line| (line.sequence, line.line_number));
+        let lines = self
+            .0
+            .ask_about(
+                BacklogOf {
+                    location_id,
+                    sku,
+                    queued,
+                },
+                SkuField::Single,
+            )
+            .await?;
+        let next_page_token = last
+            .filter(|_| more)
+            .map(|last| paging.token(&last))
+            .unwrap_or_default();
+        Ok(Response::new(pb::ListBacklogResponse {
+            lines: lines.into_iter().flatten().collect(),
+            next_page_token,
+        }))
+    }
+
+    async fn check_invariants(
+        &self,
+        request: Request<pb::CheckInvariantsRequest>,
+    ) -> Result<Response<Self::CheckInvariantsStream>, Status> {
+        let location_id = lists::invariants(request.get_ref())?;
+        let permit = self.0.stream_permit()?;
+        if let Some(location_id) = &location_id {
+            self.0.ask(LocationOf(location_id.clone())).await?;
+        }
+        let check_permit = self.0.check_permit()?;
+        // Room for every report: a caller that does not read holds up nobody else's check.
+        let reports = self.0.services.store.invariants().len();
+        let (writer, answers) = stream::open(self.0.services.shutdown.clone(), reports.saturating_add(1))?;
+        let permits = [permit, check_permit];
+        tokio::spawn(check(Arc::clone(&self.0), location_id, writer, permits));
+        Ok(Response::new(answers))
+    }
+}
+
+async fn check(
+    context: Arc<Context>,
+    location_id: Option<LocationId>,
+    writer: Writer<pb::CheckInvariantsResponse>,
+    permits: [OwnedSemaphorePermit; 2],
+) {
+    let end = check_each(&context, location_id.as_ref(), &writer).await;
+    // First, so that whoever has read the end may check again.
+    drop(permits);
+    writer.end(end);
+}
+
+async fn check_each(
+    context: &Context,
+    location_id: Option<&LocationId>,
+    writer: &Writer<pb::CheckInvariantsResponse>,
+) -> Result<(), End> {
+    let store = &context.services.store;
+    for name in store.invariants() {
+        let began = clock::monotonic();
+        let report = store.check_invariant(name, location_id).await?;
+        let duration = clock::monotonic().saturating_duration_since(began);
+        let message = pb::CheckInvariantsResponse {
+            name: report.name.to_owned(),
+            description: report.description.to_owned(),
+            violations: values::count(report.violations),
+            examples: report.examples,
+            checked_rows: values::count(report.checked_rows),
+            duration_ms: values::count(duration.as_millis()),
+        };
+        writer.send(message).await?;
+    }
+    Ok(())
+}
