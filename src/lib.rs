@@ -9,9 +9,13 @@
 //! `docs/ARCHITECTURE.md` walks one `Reserve` and one `ReceiveStock` through them; `tests/tidy.rs` keeps the shape.
 
 pub mod allocator;
+pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod domain;
 pub mod grpc;
 pub mod proto;
 pub mod sequencer;
+pub mod server;
 pub mod store;
+pub mod telemetry;

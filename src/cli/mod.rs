@@ -1,0 +1,46 @@
+//! The command line: one module a command.
+
+pub mod demo;
+pub mod load;
+pub mod output;
+pub mod serve;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::ServeArgs;
+use crate::telemetry::LogFormat;
+
+/// Inventory allocation for shops that sell on backorder.
+#[derive(Debug, Parser)]
+#[command(name = "holdfast", version, about)]
+pub struct Cli {
+    /// How logs on standard error look.
+    #[arg(long, env = "HOLDFAST_LOG_FORMAT", value_enum, default_value_t, global = true)]
+    pub log_format: LogFormat,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the service.
+    Serve(ServeArgs),
+    /// Tell the backorder policy's story on a temporary database.
+    Demo(demo::DemoArgs),
+    /// Measure a running service.
+    Load(load::LoadArgs),
+}
+
+impl Cli {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// What the command could not do, for people.
+    pub fn run(self) -> anyhow::Result<()> {
+        match self.command {
+            Command::Serve(args) => serve::run(args),
+            Command::Demo(args) => demo::run(args),
+            Command::Load(args) => load::run(&args),
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! Settings: flags, then the environment, then a TOML file, then defaults.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use serde::Deserialize;
+
+use crate::sequencer::Limits;
+use crate::server::ServerOptions;
+
+/// The settings of `holdfast serve`. A flag wins over the environment, that over the file, that over the default.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct ServeArgs {
+    /// A TOML file with settings named like the flags, with underscores; `holdfast.toml` is read if it is there.
+    #[arg(long, env = "HOLDFAST_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// Each setting, where it is given.
+#[derive(Debug, Clone, Default, Deserialize, clap::Args)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    /// The database: `sqlite:///var/lib/holdfast/holdfast.db`, or a relative path after `sqlite:` [default: sqlite:holdfast.db]
+    #[arg(long, env = "HOLDFAST_DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    database_url: Option<String>,
+    /// Where to listen, an address or a host name with a port; port 0 takes a free one [default: 127.0.0.1:50051]
+    #[arg(long, env = "HOLDFAST_LISTEN", value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// The most commands of one round [default: 1024, at most 10000]
+    #[arg(long, env = "HOLDFAST_ROUND_COMMANDS_MAX", value_name = "N")]
+    round_commands_max: Option<usize>,
+    /// The most commands that wait for a round; more are refused as OVERLOADED [default: 8192]
+    #[arg(long, env = "HOLDFAST_QUEUE_COMMANDS_MAX", value_name = "N")]
+    queue_commands_max: Option<usize>,
+    /// The most connections at a time [default: 4096]
+    #[arg(long, env = "HOLDFAST_CONNECTIONS_MAX", value_name = "N")]
+    connections_max: Option<usize>,
+    /// How long open calls may go on after SIGTERM or SIGINT, in seconds [default: 10]
+    #[arg(long, env = "HOLDFAST_GRACE_SECONDS", value_name = "SECONDS")]
+    grace_seconds: Option<u64>,
+    /// Threads that read and write calls; rounds and the database have their own [default: 1]
+    #[arg(long, env = "HOLDFAST_GRPC_THREADS", value_name = "N")]
+    grpc_threads: Option<usize>,
+}
+
+/// What `holdfast serve` runs with.
+#[derive(Debug, Clone)]
+pub struct ServeConfig {
+    /// The file of the embedded database.
+    pub database_path: PathBuf,
+    /// How the server runs.
+    pub server: ServerOptions,
+    /// Threads that read and write calls.
+    pub grpc_threads: usize,
+}
+
+impl ServeArgs {
+    /// Reads the file and settles every setting.
+    ///
+    /// # Errors
+    /// When the file cannot be read or has a setting that is not known, or a setting is out of range.
+    pub fn resolve(self) -> anyhow::Result<ServeConfig> {
+        let file = read_file(self.config.as_deref())?;
+        let given = self.settings;
+        let defaults = ServerOptions::default();
+        let round_commands_max = given.round_commands_max.or(file.round_commands_max);
+        let queue_commands_max = given.queue_commands_max.or(file.queue_commands_max);
+        let limits = Limits {
+            round_commands_max: within(
+                "round_commands_max",
+                round_commands_max,
+                defaults.limits.round_commands_max,
+                10_000,
+            )?,
+            queue_commands_max: within(
+                "queue_commands_max",
+                queue_commands_max,
+                defaults.limits.queue_commands_max,
+                1_000_000,
+            )?,
+        };
+        let connections = given.connections_max.or(file.connections_max);
+        let grace = given.grace_seconds.or(file.grace_seconds);
+        let listen = given.listen.or(file.listen);
+        let server = ServerOptions {
+            listen: listen.map_or(Ok(defaults.listen), |text| socket_address(&text))?,
+            limits,
+            connections_max: within("connections_max", connections, defaults.connections_max, 1_000_000)?,
+            grace: grace.map_or(defaults.grace, Duration::from_secs),
+            ..defaults
+        };
+        let url = given
+            .database_url
+            .or(file.database_url)
+            .unwrap_or_else(|| "sqlite:holdfast.db".to_owned());
+        let grpc_threads = within("grpc_threads", given.grpc_threads.or(file.grpc_threads), 1, 1_024)?;
+        Ok(ServeConfig {
+            database_path: sqlite_path(&url)?,
+            server,
+            grpc_threads,
+        })
+    }
+}
+
+fn within(name: &str, given: Option<usize>, default: usize, max: usize) -> anyhow::Result<usize> {
+    let value = given.unwrap_or(default);
+    if !(1..=max).contains(&value) {
+        bail!("{name} is {value}, must be 1 to {max}");
+    }
+    Ok(value)
+}
+
+/// The address that a text names. Of a host name with several, one of the older kind: whoever calls `localhost` tries
+/// it in any case.
+fn socket_address(text: &str) -> anyhow::Result<SocketAddr> {
+    let found = text.to_socket_addrs().with_context(|| {
+        format!("listen is {text:?}, must be an address or a host name with a port, such as 127.0.0.1:50051")
+    })?;
+    let found: Vec<_> = found.collect();
+    let chosen = found.iter().find(|address| address.is_ipv4()).or(found.first());
+    chosen
+        .copied()
+        .with_context(|| format!("listen is {text:?}, which has no address"))
+}
+
+fn read_file(named: Option<&Path>) -> anyhow::Result<Settings> {
+    let default = Path::new("holdfast.toml");
+    let Some(path) = named.or_else(|| default.exists().then_some(default)) else {
+        return Ok(Settings::default());
+    };
+    let source = config::File::from(path).format(config::FileFormat::Toml);
+    let settings = config::Config::builder()
+        .add_source(source)
+        .build()
+        .and_then(config::Config::try_deserialize);
+    settings.with_context(|| format!("the settings in {} cannot be used", path.display()))
+}
+
+/// The file that a database URL names.
+fn sqlite_path(url: &str) -> anyhow::Result<PathBuf> {
+    let Some(path) = url.strip_prefix("sqlite:") else {
+        let scheme = url.split(':').next().unwrap_or_default();
+        bail!("database_url begins with {scheme:?}, must begin with \"sqlite:\", such as sqlite:holdfast.db");
+    };
+    let path = path.strip_prefix("//").unwrap_or(path);
+    if path.is_empty() || path.contains(['?', '#']) {
+        bail!("database_url must name a file after \"sqlite:\", without parameters");
+    }
+    Ok(PathBuf::from(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("settings.toml");
+        std::fs::write(&path, "listen = \"127.0.0.1:1\"\nround_commands_max = 7\n").expect("a file");
+        let settings = Settings {
+            listen: Some("127.0.0.1:2".to_owned()),
+            ..Settings::default()
+        };
+        let resolved = ServeArgs {
+            config: Some(path),
+            settings,
+        }
+        .resolve()
+        .expect("settings");
+        assert_eq!(resolved.server.listen.port(), 2);
+        assert_eq!(resolved.server.limits.round_commands_max, 7);
+        assert_eq!(
+            resolved.server.limits.queue_commands_max,
+            Limits::default().queue_commands_max
+        );
+    }
+
+    #[test]
+    fn a_setting_that_is_not_known_or_out_of_range_is_refused_by_name() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("settings.toml");
+        std::fs::write(&path, "lissten = \"127.0.0.1:1\"\n").expect("a file");
+        let refused = ServeArgs {
+            config: Some(path),
+            ..ServeArgs::default()
+        }
+        .resolve()
+        .expect_err("unknown");
+        assert!(format!("{refused:#}").contains("lissten"), "{refused:#}");
+        let settings = Settings {
+            round_commands_max: Some(0),
+            ..Settings::default()
+        };
+        let refused = ServeArgs { config: None, settings }
+            .resolve()
+            .expect_err("out of range");
+        assert!(format!("{refused:#}").contains("round_commands_max"), "{refused:#}");
+    }
+
+    #[test]
+    fn an_address_to_listen_on_may_be_a_host_name() {
+        let address = socket_address("localhost:50051").expect("an address");
+        assert!(address.ip().is_loopback() && address.port() == 50_051, "{address}");
+        assert_eq!(socket_address("[::1]:7").expect("an address").port(), 7);
+        for text in ["50051", "localhost", "", "localhost:99999"] {
+            let refused = socket_address(text).expect_err("no address");
+            assert!(format!("{refused:#}").contains("listen is"), "{refused:#}");
+        }
+    }
+
+    #[test]
+    fn a_database_url_names_a_file() {
+        assert_eq!(
+            sqlite_path("sqlite:holdfast.db").expect("a path"),
+            PathBuf::from("holdfast.db")
+        );
+        assert_eq!(
+            sqlite_path("sqlite:///data/h.db").expect("a path"),
+            PathBuf::from("/data/h.db")
+        );
+        assert!(sqlite_path("mysql://x").is_err());
+        assert!(sqlite_path("sqlite:").is_err());
+    }
+}
