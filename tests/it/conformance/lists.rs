@@ -1,0 +1,104 @@
+//! Lists, by pages.
+
+use holdfast::domain::ids::Sequence;
+use holdfast::domain::order::OrderState;
+use holdfast::store::{OrderFilter, Page, Store};
+
+use super::warehouse::{accepted, place, put_item, put_location, receive, reserve, sku};
+
+super::on_every_store! { lists:
+    orders_are_listed_by_place_state_and_sku
+    a_queue_is_listed_with_the_units_ahead
+    the_catalog_is_listed_by_id
+}
+
+/// Five orders of 1 to 5 units, of B and A in turn; two units of A are there.
+async fn set_up(store: &dyn Store) {
+    accepted(
+        store,
+        &[
+            put_location(),
+            put_item("A", 0),
+            put_item("B", 0),
+            receive("r1", &[("A", 2)]),
+        ],
+    )
+    .await;
+    let name = |number| if number % 2 == 0 { "A" } else { "B" };
+    let orders: Vec<_> = (1..=5)
+        .map(|number| reserve(&format!("o{number}"), &[(name(number), number)]))
+        .collect();
+    accepted(store, &orders).await;
+}
+
+fn all<K>() -> Page<K> {
+    Page { after: None, limit: 9 }
+}
+
+async fn places(store: &dyn Store, states: &[OrderState], name: Option<&str>, after: i64, limit: u32) -> Vec<i64> {
+    let filter = OrderFilter {
+        location_id: place(),
+        states: states.to_vec(),
+        sku: name.map(sku),
+    };
+    let page = Page {
+        after: Some(Sequence(after)),
+        limit,
+    };
+    let listed = store.list_orders(&filter, page).await.expect("rows can be read");
+    listed.into_iter().map(|(sequence, _)| sequence.0).collect()
+}
+
+pub(crate) async fn orders_are_listed_by_place_state_and_sku(store: &dyn Store) {
+    set_up(store).await;
+    let open = [OrderState::Waiting, OrderState::Released];
+    assert_eq!(places(store, &[], None, 1, 3).await, [2, 3, 4]);
+    assert_eq!(places(store, &open, None, 1, 2).await, [2, 3]);
+    assert_eq!(places(store, &open[..1], Some("A"), 0, 9).await, [4]);
+    assert_eq!(places(store, &[OrderState::Cancelled], None, 0, 9).await, [0; 0]);
+    assert_eq!(
+        places(store, &[OrderState::Cancelled, OrderState::Released], None, 0, 9).await,
+        [2]
+    );
+}
+
+pub(crate) async fn a_queue_is_listed_with_the_units_ahead(store: &dyn Store) {
+    set_up(store).await;
+    let page = Page { after: None, limit: 2 };
+    let first = store
+        .list_backlog(&place(), &sku("B"), page)
+        .await
+        .expect("rows can be read");
+    let after = first.last().map(|line| (line.sequence, line.line_number));
+    let page = Page { after, limit: 9 };
+    let rest = store
+        .list_backlog(&place(), &sku("B"), page)
+        .await
+        .expect("rows can be read");
+    let lines = first.iter().chain(&rest);
+    let lines: Vec<_> = lines.map(|line| (line.sequence.0, line.units_ahead.get())).collect();
+    assert_eq!(lines, [(1, 0), (3, 1), (5, 4)]);
+}
+
+pub(crate) async fn the_catalog_is_listed_by_id(store: &dyn Store) {
+    set_up(store).await;
+    assert_eq!(
+        store.list_stock(&place(), true, all()).await.expect("rows can be read"),
+        [sku("A"), sku("B")]
+    );
+    let page = Page {
+        after: Some(sku("A")),
+        limit: 9,
+    };
+    assert_eq!(
+        store.list_stock(&place(), false, page).await.expect("rows can be read"),
+        [sku("B")]
+    );
+    let items = store.list_items(all()).await.expect("rows can be read");
+    assert_eq!(
+        items.iter().map(|item| item.sku.as_str()).collect::<Vec<_>>(),
+        ["A", "B"]
+    );
+    assert_eq!(store.list_locations(all()).await.expect("rows can be read").len(), 1);
+    assert!(store.pending_refills().await.expect("rows can be read").is_empty());
+}

@@ -1,0 +1,26 @@
+//! One suite for every store: what a round loads, decides and writes is the same on each of them.
+
+mod flows;
+mod limits;
+mod lists;
+mod sqlite_audit;
+mod sqlite_file;
+mod warehouse;
+
+/// Runs each named test of a module on a new database of each kind.
+macro_rules! on_every_store {
+    ($module:ident: $($test:ident)*) => {
+        mod sqlite {
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    let database = crate::conformance::warehouse::Sqlite::new();
+                    let store = database.open().await;
+                    crate::conformance::$module::$test(&store).await;
+                    crate::conformance::warehouse::assert_invariants(&store).await;
+                }
+            )*
+        }
+    };
+}
+pub(crate) use on_every_store;

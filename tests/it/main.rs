@@ -1,0 +1,14 @@
+//! Holdfast as a whole: over gRPC, on real databases, against a reference model, with real clients.
+
+mod bad_input;
+mod conformance;
+mod crash;
+mod demo;
+mod load;
+mod model;
+mod python_client;
+mod readme;
+mod reflection;
+mod scenarios;
+mod sequencer;
+mod support;

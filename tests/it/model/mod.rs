@@ -1,0 +1,28 @@
+//! Random commands against a reference model: naive, obviously right, and without a line of the allocator's.
+//!
+//! # Shape
+//! [`reference`] is the model, written from `RULES.md`. [`commands`] draws commands, [`runner`] sends them to a
+//! [`system::System`] and to the model and compares everything after each round. [`core`] is the system of the
+//! pure core alone; any [`holdfast::store::Store`] is another. What was once wrong stays in [`regressions`].
+
+mod arrivals;
+mod calendar;
+mod changes;
+mod commands;
+mod core;
+mod core_load;
+mod coverage;
+mod invariants;
+mod orders;
+mod properties;
+mod quotes;
+mod records;
+mod reference;
+mod regressions;
+mod repeated;
+mod repeats;
+mod runner;
+mod runs;
+mod stores;
+mod supply;
+mod system;

@@ -1,0 +1,117 @@
+//! Stores against the model: the same random commands, on real databases.
+
+use std::sync::Arc;
+
+use holdfast::allocator::command::ContinueRefill;
+use holdfast::allocator::footprint::{Footprint, Wants};
+use holdfast::allocator::working_set::WorkingSet;
+use holdfast::domain::Instant;
+use holdfast::domain::event::Event;
+use holdfast::domain::ids::{EventSequence, LocationId};
+use holdfast::store::sqlite::{SqliteOptions, SqliteStore};
+use holdfast::store::{Round, Store, Verdict};
+
+use super::properties::{from_environment, random_seed};
+use super::runner::{Numbers, run_against_store};
+use super::runs::{refill_in_parts, run, same_run, singly, together};
+use super::system::{StoreSystem, System};
+
+/// Commands on each database when nobody asks for more.
+const COMMANDS: usize = 1_500;
+/// Scripts that are compared database with database.
+const EPISODES: u64 = 3;
+const EPISODE_COMMANDS: usize = 120;
+/// Queue lines that a round with a short refill fills.
+const SHORT_REFILL_LINES: i64 = 2;
+
+fn sqlite(directory: &tempfile::TempDir, name: &str) -> StoreSystem {
+    let options = SqliteOptions::new(directory.path().join(name));
+    StoreSystem::new(async || Arc::new(SqliteStore::open(&options).await.expect("a store")) as Arc<dyn Store>)
+}
+
+#[test]
+fn sqlite_agrees_with_the_model_over_many_random_commands() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let commands = from_environment("HOLDFAST_MODEL_STORE_COMMANDS").unwrap_or(COMMANDS);
+    let seed = from_environment("HOLDFAST_MODEL_SEED").unwrap_or_else(random_seed);
+    let options = SqliteOptions::new(directory.path().join("model.db"));
+    let open = async || Arc::new(SqliteStore::open(&options).await.expect("a store")) as Arc<dyn Store>;
+    run_against_store(open, commands, seed);
+}
+
+#[test]
+fn on_sqlite_a_round_equals_its_commands_singly() {
+    let mut numbers = Numbers(9);
+    for episode in 0..EPISODES {
+        let directory = tempfile::tempdir().expect("a directory");
+        let script = numbers.case(EPISODE_COMMANDS).script("");
+        let alone = run(
+            &mut sqlite(&directory, "alone.db"),
+            &script.ids,
+            &singly(&script.rounds),
+        );
+        let whole = run(
+            &mut sqlite(&directory, "whole.db"),
+            &script.ids,
+            &together(&script.rounds),
+        );
+        same_run(&whole, &alone, &format!("episode {episode}"));
+    }
+}
+
+/// A round that may fill few queue lines.
+struct ShortRefill<'a>(&'a mut dyn Round);
+
+impl Round for ShortRefill<'_> {
+    fn now(&self) -> Instant {
+        self.0.now()
+    }
+
+    fn footprint(&self) -> Footprint {
+        self.0.footprint()
+    }
+
+    fn plan(&mut self, ws: &WorkingSet) -> Wants {
+        self.0.plan(ws)
+    }
+
+    fn decide(&mut self, ws: &mut WorkingSet) -> Verdict {
+        ws.refill_lines_max = SHORT_REFILL_LINES;
+        ws.refill_lines_left = SHORT_REFILL_LINES;
+        self.0.decide(ws)
+    }
+}
+
+/// A store whose rounds have short refills.
+struct ShortRefills(StoreSystem);
+
+impl System for ShortRefills {
+    fn round(&mut self, round: &mut dyn Round) {
+        self.0.round(&mut ShortRefill(round));
+    }
+
+    fn observe(&mut self, round: &mut dyn Round) {
+        self.0.observe(round);
+    }
+
+    fn events(&mut self, location: &LocationId, after: EventSequence) -> Vec<Event> {
+        self.0.events(location, after)
+    }
+
+    fn pending_refill(&mut self) -> Option<ContinueRefill> {
+        self.0.pending_refill()
+    }
+}
+
+#[test]
+fn on_sqlite_a_refill_in_parts_ends_like_one_in_whole() {
+    let mut numbers = Numbers(8);
+    let mut parts = 0;
+    for episode in 0..EPISODES {
+        let directory = tempfile::tempdir().expect("a directory");
+        let script = numbers.case(EPISODE_COMMANDS).script("");
+        let mut system = ShortRefills(sqlite(&directory, "model.db"));
+        parts += refill_in_parts(&mut system, &script, &format!("episode {episode}"));
+    }
+    assert!(parts > 0, "no refill was cut");
+}

@@ -1,0 +1,130 @@
+//! The README's session is run call by call, by the tool that it names, and must answer as it is printed.
+
+use std::fs;
+
+use serde_json::{Deserializer, Value};
+
+use crate::support::process::{ServerProcess, output_of, text, tool};
+
+/// The address in the README; the test's server listens elsewhere.
+const ADDRESS: &str = "localhost:50051";
+/// Stands for a value that differs from run to run.
+const ANYTHING: &str = "...";
+
+/// One call of the README, and the answer printed below it.
+#[derive(Debug, PartialEq)]
+struct Step {
+    command: String,
+    answer: String,
+}
+
+/// The calls in the fenced blocks of type `console`. An open quote or a `\` at its end goes on on the next line.
+fn steps(document: &str) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    let mut inside = false;
+    for line in document.lines() {
+        if line.starts_with("```") {
+            inside = line == "```console";
+        } else if let Some(command) = line.strip_prefix("$ ").filter(|_| inside) {
+            steps.push(Step {
+                command: format!("{command}\n"),
+                answer: String::new(),
+            });
+        } else if let Some(step) = steps.last_mut().filter(|_| inside) {
+            let goes_on = is_unfinished(&step.command);
+            let part = if goes_on { &mut step.command } else { &mut step.answer };
+            part.push_str(line);
+            part.push('\n');
+        }
+    }
+    steps.retain(|step| step.command.starts_with("grpcurl "));
+    steps
+}
+
+fn is_unfinished(command: &str) -> bool {
+    command.ends_with("\\\n") || command.matches('\'').count() % 2 == 1
+}
+
+/// Whether an answer holds all that is documented.
+fn holds(answer: &Value, documented: &Value) -> bool {
+    match (answer, documented) {
+        (_, Value::String(text)) if text == ANYTHING => true,
+        (Value::Object(answer), Value::Object(documented)) => documented
+            .iter()
+            .all(|(name, value)| answer.get(name).is_some_and(|found| holds(found, value))),
+        (Value::Array(answer), Value::Array(documented)) => {
+            answer.len() == documented.len() && answer.iter().zip(documented).all(|(found, value)| holds(found, value))
+        }
+        _ => answer == documented,
+    }
+}
+
+/// The JSON values that stand one after the other in a text.
+fn values(text: &str) -> Vec<Value> {
+    let values = Deserializer::from_str(text).into_iter::<Value>();
+    values
+        .map(|value| value.unwrap_or_else(|error| panic!("no JSON ({error}): {text}")))
+        .collect()
+}
+
+#[test]
+fn every_call_of_the_readme_answers_as_it_is_printed() {
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).expect("a README");
+    let steps = steps(&readme);
+    assert!(steps.len() >= 8, "the README's session has only {} calls", steps.len());
+    let directory = tempfile::tempdir().expect("a directory");
+    let server = ServerProcess::start(&directory.path().join("holdfast.db"));
+    for step in steps {
+        assert!(step.command.contains(ADDRESS), "no {ADDRESS} in {}", step.command);
+        let command = step.command.replace(ADDRESS, &server.address);
+        let output = output_of(tool("sh").args(["-c", &command]));
+        let printed = text(&output);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{command}{printed}{errors}");
+        if values(&step.answer).is_empty() {
+            continue;
+        }
+        let (answers, documented) = (values(&printed), values(&step.answer));
+        let is_held = documented
+            .iter()
+            .all(|value| answers.iter().any(|answer| holds(answer, value)));
+        assert!(
+            is_held,
+            "{command}\nis documented as\n{}\nand answers\n{printed}",
+            step.answer
+        );
+    }
+}
+
+#[test]
+fn calls_and_answers_are_told_apart() {
+    let document = concat!(
+        "```console\n$ holdfast serve\nlistening\n$ grpcurl -d '{\n  1}' \\\n  x\n{}\n```\n",
+        "{}\n```json\n{}\n```\n```console\n$ grpcurl y\n```\n",
+    );
+    let step = |command: &str, answer: &str| Step {
+        command: command.to_owned(),
+        answer: answer.to_owned(),
+    };
+    let expected = [step("grpcurl -d '{\n  1}' \\\n  x\n", "{}\n"), step("grpcurl y\n", "")];
+    assert_eq!(steps(document), expected);
+}
+
+#[test]
+fn an_answer_may_hold_more_than_is_documented_but_not_less() {
+    let value = |text: &str| values(text).remove(0);
+    let answer = value(r#"{"order": {"state": "WAITING", "lines": [{"sku": "A"}], "placedTime": "x"}}"#);
+    assert!(holds(
+        &answer,
+        &value(r#"{"order": {"lines": [{"sku": "A"}], "placedTime": "..."}}"#)
+    ));
+    let missing = [
+        r#"{"order": {"shipTime": "..."}}"#,
+        r#"{"order": {"state": "RELEASED"}}"#,
+        r#"{"order": {"lines": []}}"#,
+        r#"{"order": {"lines": [{"sku": "B"}]}}"#,
+    ];
+    for documented in missing {
+        assert!(!holds(&answer, &value(documented)), "{documented}");
+    }
+}

@@ -1,0 +1,7 @@
+//! The worked cases, by their numbers, over gRPC.
+
+mod deadlines;
+mod errors;
+mod promises;
+mod queue;
+mod shipping;

@@ -1,0 +1,13 @@
+//! What several tests need.
+
+pub(crate) mod errors;
+pub(crate) mod process;
+mod requests;
+pub(crate) mod shop;
+
+use holdfast::domain::Instant;
+
+/// An instant from its text.
+pub(crate) fn at(text: &str) -> Instant {
+    text.parse().expect("tests name instants that exist")
+}

@@ -1,0 +1,109 @@
+//! The real binary and the tools of other people, as processes that are always reaped.
+
+use std::env;
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
+
+/// The binary under test.
+pub(crate) const HOLDFAST: &str = env!("CARGO_BIN_EXE_holdfast");
+
+/// What `holdfast serve` says before its address.
+const LISTENING: &str = "holdfast is listening on ";
+
+/// `holdfast serve`, killed and reaped when it is dropped.
+#[derive(Debug)]
+pub(crate) struct ServerProcess {
+    /// Where it listens, such as `127.0.0.1:4711`.
+    pub(crate) address: String,
+    child: Child,
+    /// Kept open, so that what the server prints has a reader.
+    _stdout: BufReader<ChildStdout>,
+}
+
+impl ServerProcess {
+    /// Starts it on a database, on a free port, and waits until it listens.
+    pub(crate) fn start(database: &Path) -> Self {
+        let mut child = Command::new(HOLDFAST)
+            .args(["serve", "--listen", "127.0.0.1:0", "--database-url"])
+            .arg(format!("sqlite:{}", database.display()))
+            .current_dir(database.parent().expect("the database is in a directory"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the binary can be started");
+        let mut stdout = BufReader::new(child.stdout.take().expect("standard output is piped"));
+        let address = address(&mut stdout);
+        Self {
+            address: address.unwrap_or_else(|| {
+                drop(child.kill());
+                panic!("the server ended before it listened: {:?}", child.wait())
+            }),
+            child,
+            _stdout: stdout,
+        }
+    }
+
+    /// Kills it at once (SIGKILL), as a power cut would.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("the server can be killed");
+        self.child.wait().expect("the server can be reaped");
+    }
+
+    /// Asks it to go down (SIGTERM), and waits until it has.
+    pub(crate) fn terminate(mut self) -> ExitStatus {
+        let asked = Command::new("kill")
+            .args(["-TERM", &self.child.id().to_string()])
+            .status();
+        assert!(asked.expect("kill can be run").success(), "the server is gone already");
+        self.child.wait().expect("the server can be reaped")
+    }
+}
+
+impl Drop for ServerProcess {
+    fn drop(&mut self) {
+        // Both fail when it has ended and been reaped, which is what is wanted.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// The address in the first line that names one; `None` if the output ends before.
+fn address(stdout: &mut impl BufRead) -> Option<String> {
+    for line in stdout.lines() {
+        let line = line.expect("the server prints text");
+        if let Some((_, rest)) = line.split_once(LISTENING) {
+            return rest.split([',', ' ']).next().map(str::to_owned);
+        }
+    }
+    None
+}
+
+/// A tool that `scripts/test` installs: found on the path, or where it was installed before.
+pub(crate) fn tool(name: &str) -> Command {
+    let mut command = Command::new(name);
+    command.env("PATH", path_with_tools());
+    command
+}
+
+/// Runs a command to its end and answers with what it printed.
+pub(crate) fn output_of(command: &mut Command) -> Output {
+    command
+        .stdin(Stdio::null())
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?} cannot be run ({error}): scripts/test installs what tests need"))
+}
+
+/// Standard output as text.
+pub(crate) fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn path_with_tools() -> OsString {
+    let target = Path::new(HOLDFAST).ancestors().nth(2).expect("target/profile/holdfast");
+    let mut directories = vec![target.join("tools/venv/bin")];
+    let path = env::var_os("PATH").unwrap_or_default();
+    directories.extend(env::split_paths(&path));
+    env::join_paths(directories).expect("no directory on the path holds a colon")
+}
