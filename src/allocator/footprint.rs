@@ -2,7 +2,7 @@
 //!
 //! A round is loaded in two steps: first what its commands name ([`Footprint::of`]), then, knowing the
 //! counters, what only some of them need ([`plan`]): heads of queues, open inbounds. What neither step
-//! foresaw (units lost, a release revoked) is asked for by the allocator itself as a [`Want`], and the
+//! foresaw (units lost, a release revoked) is asked for by the allocator itself in [`Wants`], and the
 //! round is loaded again with it.
 
 use std::collections::BTreeMap;

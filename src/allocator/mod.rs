@@ -7,7 +7,7 @@
 //!
 //! # Ordering
 //! What supply, cancellations and counts free goes to waiting lines by order sequence and line number
-//! ([`queue`]); nothing else hands out units that are not available.
+//! (`queue.rs`); nothing else hands out units that are not available.
 //!
 //! # Layering
 //! Knows `domain` alone: no SQL, no tokio, no proto, no clock.

@@ -6,7 +6,7 @@
 //!
 //! # What bounds it
 //! The commands of a round, the lines of the orders that they name, and at most
-//! [`REFILL_LINES_MAX`](super::footprint::REFILL_LINES_MAX) lines of queues; only a loss of units loads every holder of the SKU.
+//! [`REFILL_LINES_MAX`] lines of queues; only a loss of units loads every holder of the SKU.
 
 use std::collections::{BTreeMap, HashMap};
 
