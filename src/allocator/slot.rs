@@ -112,6 +112,18 @@ pub struct OrderSlot {
     pub units_ahead: Vec<Units>,
 }
 
+impl OrderSlot {
+    /// An order of which nothing changed yet.
+    pub(super) fn new(location: Index<LocationSlot>, order: Order) -> Self {
+        Self {
+            location,
+            order,
+            changed_lines: Vec::new(),
+            units_ahead: Vec::new(),
+        }
+    }
+}
+
 /// An inbound, with its key.
 #[derive(Debug, Clone)]
 pub struct InboundSlot {

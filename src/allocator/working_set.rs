@@ -149,33 +149,19 @@ impl WorkingSet {
         if let Some(index) = self.orders.find(&order.order_id) {
             return index;
         }
-        let (id, sequence) = (order.order_id.clone(), order.sequence);
-        let index = self.orders.load(
-            id,
-            OrderSlot {
-                location,
-                order,
-                changed_lines: Vec::new(),
-                units_ahead: Vec::new(),
-            },
-        );
-        self.orders_by_place.insert((location, sequence), index);
+        let (id, slot) = (order.order_id.clone(), OrderSlot::new(location, order));
+        let place = (location, slot.order.sequence);
+        let index = self.orders.load(id, slot);
+        self.orders_by_place.insert(place, index);
         index
     }
 
     /// Adds an order that was just accepted.
     pub fn create_order(&mut self, location: Index<LocationSlot>, order: Order) -> Index<OrderSlot> {
-        let (id, sequence) = (order.order_id.clone(), order.sequence);
-        let index = self.orders.create(
-            id,
-            OrderSlot {
-                location,
-                order,
-                changed_lines: Vec::new(),
-                units_ahead: Vec::new(),
-            },
-        );
-        self.orders_by_place.insert((location, sequence), index);
+        let (id, slot) = (order.order_id.clone(), OrderSlot::new(location, order));
+        let place = (location, slot.order.sequence);
+        let index = self.orders.create(id, slot);
+        self.orders_by_place.insert(place, index);
         index
     }
 

@@ -149,9 +149,14 @@ impl Runner {
 
     /// Commands that were put back. While refills go on they get half a round, so that commands on other SKUs are not held
     /// up by those that have to wait.
+    /// At the end they get none: they are answered instead of waiting for a refill that goes on with the next start.
     fn take_deferred(&mut self) -> Vec<Submission> {
         let limit = self.limits.round_commands_max;
-        let share = if self.refills.is_empty() { limit } else { limit >> 1 };
+        let share = match (self.refills.is_empty(), self.stop.is_cancelled()) {
+            (true, _) => limit,
+            (false, false) => limit >> 1,
+            (false, true) => 0,
+        };
         let count = share.min(self.deferred.len());
         self.deferred.drain(..count).collect()
     }
