@@ -28,6 +28,8 @@ const PRIVATE: [&str; 1] = ["holdfast.v1.Customer"];
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed={INCLUDE}");
+    // They are compiled in, and a new file is no change of one that is known.
+    println!("cargo::rerun-if-changed=migrations");
 
     let mut compiler = protox::Compiler::new([INCLUDE])?;
     compiler.include_imports(true).open_files(SERVICES)?;
