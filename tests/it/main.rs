@@ -6,6 +6,7 @@ mod crash;
 mod demo;
 mod load;
 mod model;
+mod postgres;
 mod python_client;
 mod readme;
 mod reflection;

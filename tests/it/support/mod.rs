@@ -1,6 +1,8 @@
 //! What several tests need.
 
 pub(crate) mod errors;
+pub(crate) mod partitions;
+pub(crate) mod postgres;
 pub(crate) mod process;
 mod requests;
 pub(crate) mod shop;
