@@ -1,0 +1,334 @@
+//! What must hold of the stored rows, each as a query that must find nothing (`PROMISES.md`): its text on
+//! PostgreSQL.
+//!
+//! Names, descriptions, order and the words of what is found are those of SQLite.
+
+/// One invariant.
+pub(super) struct Invariant {
+    /// Its name.
+    pub(super) name: &'static str,
+    /// What holds, in words.
+    pub(super) description: &'static str,
+    /// Finds rows that break it at location $1, or at all when that is NULL: each in words, with their number. At most
+    /// $2 of them.
+    pub(super) broken: &'static str,
+    /// Counts the rows that it is about.
+    pub(super) checked: &'static str,
+}
+
+pub(super) const COUNT_STOCK: &str = "-- count_stock
+SELECT count(*) FROM stock WHERE $1::bigint IS NULL OR location_key = $1";
+
+pub(super) const COUNT_ORDERS: &str = "-- count_orders
+SELECT count(*) FROM orders WHERE $1::bigint IS NULL OR location_key = $1";
+
+pub(super) const COUNT_LINES: &str = "-- count_lines
+SELECT count(*) FROM order_lines WHERE $1::bigint IS NULL OR location_key = $1";
+
+pub(super) const COUNT_EVENTS: &str = "-- count_events
+SELECT count(*) FROM events WHERE $1::bigint IS NULL OR location_key = $1";
+
+pub(super) const COUNT_INBOUND_LINES: &str = "-- count_inbound_lines
+SELECT count(*) FROM inbound_lines WHERE $1::bigint IS NULL OR location_key = $1";
+
+pub(super) const FIND_LOCATION_KEY: &str = "-- find_location_key
+SELECT location_key FROM locations WHERE location_id = $1";
+
+/// Wraps a query of one column, the words, into one that counts and cuts.
+macro_rules! broken {
+    ($name:literal, $query:literal) => {
+        concat!(
+            "-- ",
+            $name,
+            "\nWITH broken (what) AS (",
+            $query,
+            ")\nSELECT what, count(*) OVER () FROM broken LIMIT $2::bigint"
+        )
+    };
+}
+
+/// Every invariant, in the order to check them.
+pub(super) const ALL: [Invariant; 14] = [
+    Invariant {
+        name: "on_hand_adds_up",
+        description: "units on hand are what was received and adjusted, less what left",
+        broken: broken!(
+            "on_hand_adds_up",
+            "WITH moved (location_key, sku_key, units) AS (
+                SELECT r.location_key, i.sku_key, (l.value ->> 'quantity')::bigint
+                FROM receipts AS r CROSS JOIN json_array_elements(r.content::json -> 'lines') AS l (value)
+                JOIN items AS i ON i.sku = l.value ->> 'sku'
+                WHERE $1::bigint IS NULL OR r.location_key = $1
+                UNION ALL
+                SELECT location_key, sku_key, delta FROM adjustments WHERE $1::bigint IS NULL OR location_key = $1
+                UNION ALL
+                SELECT e.location_key, i.sku_key, -(l.value ->> 'quantity')::bigint
+                FROM events AS e CROSS JOIN json_array_elements(e.payload::json #> '{order_shipped,lines}') AS l (value)
+                JOIN items AS i ON i.sku = l.value ->> 'sku'
+                WHERE $1::bigint IS NULL OR e.location_key = $1
+                UNION ALL
+                SELECT e.location_key, i.sku_key, -(l.value ->> 'quantity')::bigint
+                FROM events AS e
+                CROSS JOIN json_array_elements(e.payload::json #> '{order_shipped_after_cancel,lines}') AS l (value)
+                JOIN items AS i ON i.sku = l.value ->> 'sku'
+                WHERE $1::bigint IS NULL OR e.location_key = $1
+                UNION ALL
+                SELECT location_key, sku_key, 0 FROM stock WHERE $1::bigint IS NULL OR location_key = $1
+            ),
+            sums AS (SELECT location_key, sku_key, sum(units) AS units FROM moved GROUP BY location_key, sku_key)
+            SELECT format('location %s, sku %s: %s on hand, %s moved', location_key, sku_key,
+                coalesce(on_hand::text, 'no units'), units)
+            FROM sums LEFT JOIN stock USING (location_key, sku_key)
+            WHERE on_hand IS NULL AND units <> 0 OR on_hand <> units"
+        ),
+        checked: COUNT_STOCK,
+    },
+    Invariant {
+        name: "allocated_within_supply",
+        description: "no more units are allocated than are on hand beyond the safety stock",
+        broken: broken!(
+            "allocated_within_supply",
+            "SELECT format('location %s, sku %s: %s allocated of %s on hand', location_key, sku_key, allocated, on_hand)
+            FROM stock JOIN items USING (sku_key)
+            WHERE ($1::bigint IS NULL OR location_key = $1)
+                AND (allocated < 0 OR allocated > greatest(on_hand - safety_stock, 0))"
+        ),
+        checked: COUNT_STOCK,
+    },
+    Invariant {
+        name: "counters_match_lines",
+        description: "allocated and backlog are what lines of open orders hold and lack",
+        broken: broken!(
+            "counters_match_lines",
+            "WITH sides (location_key, sku_key, allocated, held, backlog, lacking) AS (
+                SELECT location_key, sku_key, allocated, 0, backlog, 0
+                FROM stock WHERE $1::bigint IS NULL OR location_key = $1
+                UNION ALL
+                SELECT l.location_key, l.sku_key, 0, l.quantity - l.cancelled - l.lacking, 0, l.lacking
+                FROM orders AS o JOIN order_lines AS l USING (location_key, sequence)
+                WHERE ($1::bigint IS NULL OR o.location_key = $1) AND o.state <= 3
+            )
+            SELECT format('location %s, sku %s: counters %s and %s, lines %s and %s', location_key, sku_key,
+                sum(allocated), sum(backlog), sum(held), sum(lacking))
+            FROM sides GROUP BY location_key, sku_key
+            HAVING sum(allocated) <> sum(held) OR sum(backlog) <> sum(lacking)"
+        ),
+        checked: COUNT_LINES,
+    },
+    Invariant {
+        name: "orders_lack_what_lines_lack",
+        description: "an order lacks what its lines lack",
+        broken: broken!(
+            "orders_lack_what_lines_lack",
+            "SELECT format('location %s, order %s: lacks %s', o.location_key, o.order_id, o.lacking)
+            FROM orders AS o
+            WHERE ($1::bigint IS NULL OR o.location_key = $1) AND o.lacking IS DISTINCT FROM (
+                SELECT sum(l.lacking) FROM order_lines AS l WHERE l.location_key = o.location_key AND l.sequence = o.sequence
+            )"
+        ),
+        checked: COUNT_ORDERS,
+    },
+    Invariant {
+        name: "states_match_units",
+        description: "what waits lacks a unit; what was released, shipped or cancelled lacks none; cancelled means nothing left",
+        broken: broken!(
+            "states_match_units",
+            "SELECT format('location %s, order %s: state %s, lacks %s, %s left', location_key, order_id, state, lacking,
+                coalesce(rest, 0))
+            FROM (
+                SELECT o.*, (
+                    SELECT sum(l.quantity - l.cancelled) FROM order_lines AS l
+                    WHERE l.location_key = o.location_key AND l.sequence = o.sequence
+                ) AS rest
+                FROM orders AS o WHERE $1::bigint IS NULL OR o.location_key = $1
+            ) AS whole
+            WHERE state = 2 AND lacking = 0 OR state >= 3 AND lacking <> 0 OR (state = 5) <> (rest = 0)"
+        ),
+        checked: COUNT_ORDERS,
+    },
+    Invariant {
+        name: "first_come_first_served",
+        description: "no waiting line holds a unit while an older one of its SKU lacks one, unless a refill goes on",
+        broken: broken!(
+            "first_come_first_served",
+            "WITH waiting AS (
+                SELECT l.location_key, l.sku_key, l.sequence, l.line_number, l.lacking, l.quantity - l.cancelled - l.lacking AS held
+                FROM orders AS o JOIN order_lines AS l USING (location_key, sequence)
+                WHERE ($1::bigint IS NULL OR o.location_key = $1) AND o.state <= 2
+            ),
+            walked AS (
+                SELECT *, sum(lacking) OVER (
+                    PARTITION BY location_key, sku_key ORDER BY sequence, line_number
+                    ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                ) AS ahead
+                FROM waiting
+            )
+            SELECT format('location %s, sku %s, order %s line %s: holds %s, %s lacking ahead', location_key, sku_key,
+                sequence, line_number, held, ahead)
+            FROM walked AS w
+            WHERE held > 0 AND ahead > 0 AND NOT EXISTS (
+                SELECT 1 FROM stock AS s
+                WHERE s.location_key = w.location_key AND s.sku_key = w.sku_key AND s.pending_refill IS NOT NULL
+            )"
+        ),
+        checked: COUNT_LINES,
+    },
+    Invariant {
+        name: "no_idle_units",
+        description: "no unit is free while a line lacks one, unless a refill goes on",
+        broken: broken!(
+            "no_idle_units",
+            "SELECT format('location %s, sku %s: %s on hand, %s allocated, %s backlog, refill %s', location_key, sku_key, on_hand,
+                allocated, backlog, coalesce(pending_refill, 'none'))
+            FROM stock JOIN items USING (sku_key)
+            WHERE ($1::bigint IS NULL OR location_key = $1)
+                AND (backlog > 0 AND on_hand - safety_stock > allocated) <> (pending_refill IS NOT NULL)"
+        ),
+        checked: COUNT_STOCK,
+    },
+    Invariant {
+        name: "refunds_match_cancellations",
+        description: "lines refunded what cancellations refunded, never more than was paid, and all of it when nothing is left",
+        broken: broken!(
+            "refunds_match_cancellations",
+            "WITH sides (location_key, sequence, line_units, line_nanos, request_units, request_nanos, wrong) AS (
+                SELECT location_key, sequence, refunded_units, refunded_nanos, 0, 0,
+                    ((refunded_units, refunded_nanos) > (coalesce(price_units, 0), coalesce(price_nanos, 0))
+                    OR cancelled = quantity
+                        AND (refunded_units, refunded_nanos) <> (coalesce(price_units, 0), coalesce(price_nanos, 0)))::int
+                FROM order_lines WHERE ($1::bigint IS NULL OR location_key = $1) AND cancelled > 0
+                UNION ALL
+                SELECT location_key, sequence, 0, 0, coalesce(refund_units, 0), coalesce(refund_nanos, 0), 0
+                FROM cancellations WHERE $1::bigint IS NULL OR location_key = $1
+            ),
+            sums AS (
+                SELECT location_key, sequence, sum(wrong) AS wrong,
+                    sum(line_units) + sum(line_nanos) / 1000000000 AS units, sum(line_nanos) % 1000000000 AS nanos,
+                    sum(request_units) + sum(request_nanos) / 1000000000 AS asked_units,
+                    sum(request_nanos) % 1000000000 AS asked_nanos
+                FROM sides GROUP BY location_key, sequence
+            )
+            SELECT format('location %s, order %s: %s.%s refunded on lines, %s.%s by cancellations', location_key, sequence,
+                units, to_char(nanos, 'FM000000000'), asked_units, to_char(asked_nanos, 'FM000000000'))
+            FROM sums WHERE (units, nanos) <> (asked_units, asked_nanos) OR wrong > 0"
+        ),
+        checked: COUNT_ORDERS,
+    },
+    Invariant {
+        name: "cancelled_units_match_cancellations",
+        description: "units cancelled of a line are what its order's cancellations say",
+        broken: broken!(
+            "cancelled_units_match_cancellations",
+            "WITH sides (location_key, sequence, line_number, on_line, by_requests) AS (
+                SELECT location_key, sequence, line_number, cancelled, 0
+                FROM order_lines WHERE ($1::bigint IS NULL OR location_key = $1) AND cancelled > 0
+                UNION ALL
+                SELECT c.location_key, c.sequence, (p.value ->> 'line_number')::integer, 0,
+                    (p.value ->> 'quantity')::bigint
+                FROM cancellations AS c CROSS JOIN json_array_elements(c.cancelled::json) AS p (value)
+                WHERE $1::bigint IS NULL OR c.location_key = $1
+            )
+            SELECT format('location %s, order %s line %s: %s cancelled, %s asked', location_key, sequence, line_number,
+                sum(on_line), sum(by_requests))
+            FROM sides GROUP BY location_key, sequence, line_number HAVING sum(on_line) <> sum(by_requests)"
+        ),
+        checked: COUNT_LINES,
+    },
+    Invariant {
+        name: "events_have_no_gaps",
+        description: "a location's events are numbered 1 to the last one that it gave out",
+        broken: broken!(
+            "events_have_no_gaps",
+            "SELECT format('location %s: %s events, last %s, next %s', location_key, counted, last, next_event)
+            FROM (
+                SELECT n.location_key, n.next_event, count(e.event_sequence) AS counted, coalesce(max(e.event_sequence), 0) AS last
+                FROM location_numbers AS n LEFT JOIN events AS e USING (location_key)
+                WHERE $1::bigint IS NULL OR n.location_key = $1
+                GROUP BY n.location_key, n.next_event
+            ) AS numbered
+            WHERE counted <> last OR next_event <> last + 1"
+        ),
+        checked: COUNT_EVENTS,
+    },
+    Invariant {
+        name: "promises_match_events",
+        description: "every order has one event that placed it, with its promised date and place",
+        broken: broken!(
+            "promises_match_events",
+            "WITH sides (location_key, sequence, order_id, promised, stored) AS (
+                SELECT location_key, sequence, order_id, to_char(promised_ship_date, 'YYYY-MM-DD') COLLATE \"C\", 1
+                FROM orders WHERE $1::bigint IS NULL OR location_key = $1
+                UNION ALL
+                SELECT location_key, (payload::json #>> '{order_placed,sequence}')::bigint, order_id,
+                    payload::json #>> '{order_placed,promised_ship_date}', 0
+                FROM events
+                WHERE ($1::bigint IS NULL OR location_key = $1)
+                    AND payload >= '{\"order_placed\"' AND payload < '{\"order_placed#'
+            )
+            SELECT format('location %s, order %s: %s stored and %s events, promised %s and %s', location_key, sequence,
+                sum(stored), sum(1 - stored), min(promised), max(promised))
+            FROM sides GROUP BY location_key, sequence
+            HAVING sum(stored) <> 1 OR count(*) <> 2 OR min(promised) <> max(promised) OR min(order_id) <> max(order_id)"
+        ),
+        checked: COUNT_ORDERS,
+    },
+    Invariant {
+        name: "states_match_events",
+        description: "an order's state is what its last event says",
+        broken: broken!(
+            "states_match_events",
+            "SELECT format('location %s, order %s: state %s, event %s %s', location_key, order_id, state, event_sequence,
+                substr(payload, 1, 60))
+            FROM (
+                SELECT o.location_key, o.order_id, o.state, o.event_sequence, e.payload, (
+                    SELECT key FROM json_object_keys(e.payload::json) AS key LIMIT 1
+                ) AS kind
+                FROM orders AS o LEFT JOIN events AS e
+                    ON e.location_key = o.location_key AND e.event_sequence = o.event_sequence AND e.order_id = o.order_id
+                WHERE $1::bigint IS NULL OR o.location_key = $1
+            ) AS told
+            WHERE kind IS NULL OR CASE kind
+                WHEN 'order_placed' THEN state NOT IN (1, 2)
+                WHEN 'order_released' THEN state <> 3
+                WHEN 'release_revoked' THEN state <> 2
+                WHEN 'order_shipped' THEN state <> 4
+                WHEN 'order_cancelled' THEN state <> 5
+                WHEN 'order_shipped_after_cancel' THEN state <> 5
+                WHEN 'lines_cancelled' THEN state NOT IN (1, 2)
+                ELSE true
+            END"
+        ),
+        checked: COUNT_ORDERS,
+    },
+    Invariant {
+        name: "directory_matches_orders",
+        description: "each order's id stands in the directory once, for its place",
+        broken: broken!(
+            "directory_matches_orders",
+            "WITH sides (location_key, sequence, order_id, stored) AS (
+                SELECT location_key, sequence, order_id, 1 FROM orders WHERE $1::bigint IS NULL OR location_key = $1
+                UNION ALL
+                SELECT location_key, sequence, order_id, 0
+                FROM order_directory WHERE $1::bigint IS NULL OR location_key = $1
+            )
+            SELECT format('location %s, order %s: %s and %s', location_key, sequence, min(order_id), max(order_id))
+            FROM sides GROUP BY location_key, sequence
+            HAVING sum(stored) <> 1 OR count(*) <> 2 OR min(order_id) <> max(order_id)"
+        ),
+        checked: COUNT_ORDERS,
+    },
+    Invariant {
+        name: "inbounds_add_up",
+        description: "an inbound line is open for what has not come, until its inbound is closed",
+        broken: broken!(
+            "inbounds_add_up",
+            "SELECT format('location %s, inbound %s line %s: %s of %s came, %s open, state %s', b.location_key, b.inbound_id,
+                coalesce(l.position, 0), coalesce(l.received, 0), coalesce(l.quantity, 0), coalesce(l.open, 0), b.state)
+            FROM inbounds AS b LEFT JOIN inbound_lines AS l USING (location_key, inbound_key)
+            WHERE ($1::bigint IS NULL OR b.location_key = $1)
+                AND (l.position IS NULL OR l.open <> CASE WHEN b.state = 3 THEN 0 ELSE greatest(l.quantity - l.received, 0) END
+                    OR b.state = 2 AND l.open > 0)"
+        ),
+        checked: COUNT_INBOUND_LINES,
+    },
+];
