@@ -1,7 +1,8 @@
-//! The schema on PostgreSQL: what it refuses, and that it can be laid out over several machines.
+//! The schema on PostgreSQL: what it refuses, who may do what, and that it can be laid out over several machines.
 
 mod partitions;
 mod refusals;
+mod roles;
 
 use sqlx::error::DatabaseError;
 use sqlx::postgres::PgConnection;

@@ -13,7 +13,7 @@ use std::thread;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use sqlx::migrate::Migrator;
-use sqlx::postgres::PgConnection;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection, SqlSafeStr};
 use tempfile::TempDir;
 
@@ -90,6 +90,14 @@ impl Postgres {
         PgConnection::connect(&self.url)
             .await
             .expect("the database was made and takes connections")
+    }
+
+    /// A connection to it as another role that may log in.
+    pub(crate) async fn connect_as(&self, role: &str) -> PgConnection {
+        let options: PgConnectOptions = self.url.parse().expect("the URL was made by this module");
+        PgConnection::connect_with(&options.username(role))
+            .await
+            .expect("the role may connect")
     }
 }
 
