@@ -40,11 +40,7 @@ impl Shop {
     fn open() -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let store = runtime
-            .block_on(SqliteStore::open(&SqliteOptions::new(
-                directory.path().join("bench.db"),
-            )))
-            .expect("a store");
+        let store = SqliteStore::open(&SqliteOptions::new(directory.path().join("bench.db"))).expect("a store");
         let sku = |number| Sku::parse(&format!("SKU-{number:06}")).expect("a SKU");
         let mut shop = Self {
             runtime,

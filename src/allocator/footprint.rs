@@ -27,8 +27,10 @@ pub struct Footprint {
     pub skus: Vec<(LocationId, Sku)>,
     /// Items to be put, with the counters of every location that has them.
     pub items: Vec<Sku>,
-    /// Orders named, or ids claimed.
+    /// Orders named: their locations are locked too.
     pub orders: Vec<OrderId>,
+    /// Ids of orders claimed anew: an order that has one already is loaded.
+    pub claims: Vec<OrderId>,
     /// Orders whose cancellations are needed.
     pub cancellations: Vec<OrderId>,
     /// Receipt ids claimed.
@@ -55,7 +57,7 @@ impl Footprint {
     fn add(&mut self, command: &Command) {
         match command {
             Command::Reserve(c) => {
-                self.orders.push(c.order_id.clone());
+                self.claims.push(c.order_id.clone());
                 self.locations.push(c.location_id.clone());
                 self.skus
                     .extend(c.lines.iter().map(|line| (c.location_id.clone(), line.sku.clone())));
@@ -121,6 +123,7 @@ impl Footprint {
         settle(&mut self.skus);
         settle(&mut self.items);
         settle(&mut self.orders);
+        settle(&mut self.claims);
         settle(&mut self.cancellations);
         settle(&mut self.receipts);
         settle(&mut self.adjustments);

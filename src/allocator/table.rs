@@ -149,6 +149,14 @@ impl<K: Hash + Eq, R> Table<K, R> {
             .map(|row| (&row.row, row.fate))
     }
 
+    /// The positions of the rows to be written.
+    pub fn written_indexes(&self) -> impl Iterator<Item = Index<R>> {
+        let numbered = self.rows.iter().enumerate();
+        numbered
+            .filter(|(_, row)| row.fate != Fate::Kept)
+            .map(|(at, _)| Index(at, PhantomData))
+    }
+
     /// How many rows there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -45,7 +45,7 @@ async fn serve(config: ServeConfig) -> anyhow::Result<()> {
     // Before anything runs that must be ended in order.
     let signals = Signals::new()?;
     let path = config.database_path.display().to_string();
-    let store = SqliteStore::open(&SqliteOptions::new(config.database_path)).await;
+    let store = SqliteStore::open(&SqliteOptions::new(config.database_path));
     let store: Arc<dyn Store> = Arc::new(store.with_context(|| format!("the database {path} cannot be opened"))?);
     let running = server::start(store, Arc::new(SystemClock), config.server).await?;
     let address = running.address;

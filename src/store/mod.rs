@@ -28,6 +28,7 @@ mod codec;
 mod error;
 pub mod faulty;
 pub mod sqlite;
+mod tables;
 
 pub use error::StoreError;
 

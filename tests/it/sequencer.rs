@@ -108,9 +108,7 @@ impl Rounds {
     /// the first three.
     async fn start(limits: Limits, mut faults: impl FnMut(u64) -> Option<Fault> + Send + 'static) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
-        let file = SqliteStore::open(&SqliteOptions::new(directory.path().join("rounds.db")))
-            .await
-            .expect("a store");
+        let file = SqliteStore::open(&SqliteOptions::new(directory.path().join("rounds.db"))).expect("a store");
         let faults = move |round: u64| round.checked_sub(3).and_then(&mut faults);
         let store: Arc<dyn Store> = Arc::new(FaultyStore::new(file, Box::new(faults)));
         let clock = Arc::new(ManualClock::new(at("2026-03-02T09:00:00Z")));

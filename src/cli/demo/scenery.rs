@@ -23,7 +23,7 @@ pub(super) struct Scenery {
 pub(super) async fn build(clock: Arc<ManualClock>) -> Result<Scenery> {
     let directory = TempDir::with_prefix("holdfast-demo-").context("no temporary directory")?;
     let path = directory.path().join("holdfast.db");
-    let store = SqliteStore::open(&SqliteOptions::new(path)).await;
+    let store = SqliteStore::open(&SqliteOptions::new(path));
     let store: Arc<dyn Store> = Arc::new(store.context("the temporary database cannot be opened")?);
     let clock: Arc<dyn Clock> = clock;
     let options = ServerOptions {

@@ -3,137 +3,102 @@
 use std::path::Path;
 use std::time::Duration;
 
-use sqlx::sqlite::{
-    SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteRow, SqliteSynchronous,
-};
-use sqlx::{Arguments, ConnectOptions, Connection as _, Row};
+use rusqlite::types::ValueRef;
+use rusqlite::{ErrorCode, OpenFlags};
 
 use super::super::StoreError;
+use super::super::tables::Found;
+use super::super::tables::rows::{Kind, Rows};
+use super::rows::{DateTexts, SqliteRow, bind};
 
 /// How long a statement waits for a lock. Only a checkpoint or a backup can hold one: the lock file keeps other
 /// processes out.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Pages of the log after which a commit checkpoints. Ten times the default gave a quarter more commits a second.
-const CHECKPOINT_PAGES: &str = "10000";
+const CHECKPOINT_PAGES: i64 = 10_000;
 /// Memory for pages of each connection, in KiB below zero: room for the hot ends of every table.
-const CACHE_KIB: &str = "-65536";
-/// Rows that may wait between the connection's thread and its reader, before one waits for the other.
-const ROW_BUFFER: usize = 4096;
+const CACHE_KIB: i64 = -65_536;
 /// Statements kept prepared: more than there are.
 const STATEMENTS_MAX: usize = 128;
-
-/// What a statement is given.
-#[derive(Debug)]
-pub(super) enum Parameter {
-    /// Nothing.
-    Null,
-    /// A number.
-    Int(i64),
-    /// A text, often a JSON array of rows.
-    Text(String),
-    /// Texts end to end, cut up by the statement.
-    Blob(Vec<u8>),
-}
-
-impl From<i64> for Parameter {
-    fn from(number: i64) -> Self {
-        Self::Int(number)
-    }
-}
-
-impl From<u32> for Parameter {
-    fn from(number: u32) -> Self {
-        Self::Int(i64::from(number))
-    }
-}
-
-impl From<bool> for Parameter {
-    fn from(flag: bool) -> Self {
-        Self::Int(i64::from(flag))
-    }
-}
-
-impl From<String> for Parameter {
-    fn from(text: String) -> Self {
-        Self::Text(text)
-    }
-}
-
-impl From<&str> for Parameter {
-    fn from(text: &str) -> Self {
-        Self::Text(text.to_owned())
-    }
-}
-
-impl<T: Into<Self>> From<Option<T>> for Parameter {
-    fn from(value: Option<T>) -> Self {
-        value.map_or(Self::Null, Into::into)
-    }
-}
 
 /// A connection, which knows whether a transaction was left open on it.
 #[derive(Debug)]
 pub(super) struct Connection {
-    inner: SqliteConnection,
+    inner: rusqlite::Connection,
     in_transaction: bool,
 }
 
 impl Connection {
     /// Opens a file to write, and creates it if it is absent.
-    pub(super) async fn open_writer(path: &Path, pages_max: Option<u32>) -> Result<Self, StoreError> {
-        let options = options(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal);
-        let options = options
-            .synchronous(SqliteSynchronous::Full)
-            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES);
-        let limited = pages_max.map(|pages| options.clone().pragma("max_page_count", pages.to_string()));
-        Self::connect(limited.unwrap_or(options)).await
+    pub(super) fn open_writer(path: &Path, pages_max: Option<u32>) -> Result<Self, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+        let connection = Self::open(path, flags)?;
+        connection.set("journal_mode", "wal")?;
+        connection.set("synchronous", "full")?;
+        connection.set("wal_autocheckpoint", CHECKPOINT_PAGES)?;
+        if let Some(pages) = pages_max {
+            connection.set("max_page_count", pages)?;
+        }
+        Ok(connection)
     }
 
     /// Opens a file to read alone.
-    pub(super) async fn open_reader(path: &Path) -> Result<Self, StoreError> {
-        Self::connect(options(path).read_only(true)).await
+    pub(super) fn open_reader(path: &Path) -> Result<Self, StoreError> {
+        Self::open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
     }
 
-    async fn connect(options: SqliteConnectOptions) -> Result<Self, StoreError> {
-        let inner = options.connect().await.map_err(|error| classify("open", &error))?;
-        Ok(Self {
+    fn open(path: &Path, flags: OpenFlags) -> Result<Self, StoreError> {
+        // One thread at a time has a connection: it needs no lock of its own.
+        let inner = rusqlite::Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX);
+        let inner = inner.map_err(|error| classify("open", &error))?;
+        let connection = Self {
             inner,
             in_transaction: false,
-        })
+        };
+        let timeout = connection.inner.busy_timeout(BUSY_TIMEOUT);
+        timeout.map_err(|error| classify("open", &error))?;
+        connection.inner.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+        connection.set("foreign_keys", false)?;
+        connection.set("cache_size", CACHE_KIB)?;
+        connection.set("temp_store", "memory")?;
+        Ok(connection)
+    }
+
+    fn set(&self, pragma: &'static str, value: impl rusqlite::ToSql) -> Result<(), StoreError> {
+        let set = self.inner.pragma_update(None, pragma, value);
+        set.map_err(|error| classify(pragma, &error))
     }
 
     /// The connection, for migrations.
-    pub(super) fn inner(&mut self) -> &mut SqliteConnection {
+    pub(super) fn inner(&mut self) -> &mut rusqlite::Connection {
         &mut self.inner
     }
 
-    /// Begins a transaction. One that was left open, because its future was dropped or it failed, is rolled back first.
-    pub(super) async fn begin(&mut self, statement: &'static str) -> Result<(), StoreError> {
+    /// Begins a transaction. One that was left open, because its caller went away or it failed, is rolled back first.
+    pub(super) fn begin(&mut self, statement: &'static str) -> Result<(), StoreError> {
         if self.in_transaction {
-            self.roll_back().await?;
+            self.roll_back()?;
         }
         self.in_transaction = true;
-        let begun = self.execute(statement, []).await;
+        let begun = self.execute(statement);
         self.in_transaction = begun.is_ok();
-        begun.map(|_| ())
+        begun
     }
 
     /// Commits. After [`StoreError::Unavailable`] nothing was written. After [`StoreError::Storage`] it is not known: a write
     /// that failed late may still be found when the file is opened again. That error is fatal, so that nothing is built on
     /// either outcome.
-    pub(super) async fn commit(&mut self) -> Result<(), StoreError> {
-        self.execute(super::sql::COMMIT, []).await?;
+    pub(super) fn commit(&mut self) -> Result<(), StoreError> {
+        self.execute(super::sql::COMMIT)?;
         self.in_transaction = false;
         Ok(())
     }
 
     /// Rolls back, unless the database did so by itself.
-    pub(super) async fn roll_back(&mut self) -> Result<(), StoreError> {
-        match self.execute(super::sql::ROLLBACK, []).await {
+    pub(super) fn roll_back(&mut self) -> Result<(), StoreError> {
+        match self.execute(super::sql::ROLLBACK) {
             // Some failures end the transaction, so that there is none to be rolled back.
-            Ok(_) | Err(StoreError::Refused { .. }) => {
+            Ok(()) | Err(StoreError::Refused { .. }) => {
                 self.in_transaction = false;
                 Ok(())
             }
@@ -141,105 +106,98 @@ impl Connection {
         }
     }
 
-    /// Runs a statement and answers how many rows it touched.
-    pub(super) async fn execute<const N: usize>(
-        &mut self,
-        statement: &'static str,
-        parameters: [Parameter; N],
-    ) -> Result<u64, StoreError> {
-        let bound = bind(statement, parameters)?;
-        let done = sqlx::query_with(statement, bound).execute(&mut self.inner).await;
-        done.map(|done| done.rows_affected())
-            .map_err(|error| classify(statement, &error))
+    /// Runs a statement without parameters.
+    pub(super) fn execute(&mut self, statement: &'static str) -> Result<(), StoreError> {
+        self.find_each(statement, &nothing()).map(drop)
     }
 
-    /// Runs a statement that must touch so many rows.
-    pub(super) async fn write<const N: usize>(
-        &mut self,
-        statement: &'static str,
-        expected: u64,
-        parameters: [Parameter; N],
-    ) -> Result<(), StoreError> {
-        let touched = self.execute(statement, parameters).await?;
-        if touched == expected {
-            return Ok(());
-        }
-        Err(StoreError::RowCount {
-            statement: name_of(statement),
-            expected,
-            touched,
-        })
+    /// Runs a statement for each of some rows, and answers how many rows of the database it touched.
+    pub(super) fn execute_each(&mut self, statement: &'static str, rows: &Rows) -> Result<u64, StoreError> {
+        let executed = || {
+            let mut prepared = self.inner.prepare_cached(statement)?;
+            let (mut touched, mut dates) = (0_u64, DateTexts::new());
+            for row in 0..rows.count() {
+                bind(&mut prepared, rows, row, &mut dates)?;
+                let changed = prepared.raw_execute()?;
+                touched = touched.saturating_add(u64::try_from(changed).unwrap_or(u64::MAX));
+            }
+            Ok(touched)
+        };
+        executed().map_err(|error| classify(statement, &error))
     }
 
-    /// Runs a query and answers all its rows.
-    pub(super) async fn fetch<const N: usize>(
+    /// Runs a query for each of some rows, and answers all rows that it finds.
+    pub(super) fn find_each(
         &mut self,
         statement: &'static str,
-        parameters: [Parameter; N],
-    ) -> Result<Vec<SqliteRow>, StoreError> {
-        let bound = bind(statement, parameters)?;
-        let rows = sqlx::query_with(statement, bound).fetch_all(&mut self.inner).await;
-        rows.map_err(|error| classify(statement, &error))
+        rows: &Rows,
+    ) -> Result<Vec<Found<SqliteRow>>, StoreError> {
+        let fetched = || {
+            let mut prepared = self.inner.prepare_cached(statement)?;
+            let (mut found, mut dates) = (Vec::new(), DateTexts::new());
+            let columns = prepared.column_count();
+            for at in 0..rows.count() {
+                bind(&mut prepared, rows, at, &mut dates)?;
+                let mut answers = prepared.raw_query().mapped(|row| SqliteRow::of(row, columns));
+                answers.try_for_each(|row| row.map(|row| found.push(Found { at, row })))?;
+            }
+            Ok(found)
+        };
+        fetched().map_err(|error| classify(statement, &error))
+    }
+
+    /// Runs a query without parameters and answers all its rows.
+    pub(super) fn fetch(&mut self, statement: &'static str) -> Result<Vec<Found<SqliteRow>>, StoreError> {
+        self.find_each(statement, &nothing())
     }
 
     /// The one text or number that a pragma answers.
-    pub(super) async fn pragma(&mut self, statement: &'static str) -> Result<String, StoreError> {
-        let rows = self.fetch(statement, []).await?;
-        let value = rows.first().map(|row| row.try_get_unchecked::<String, _>(0));
-        value
-            .transpose()
-            .map(Option::unwrap_or_default)
-            .map_err(|error| classify(statement, &error))
+    pub(super) fn pragma(&mut self, statement: &'static str) -> Result<String, StoreError> {
+        let queried = || {
+            let mut prepared = self.inner.prepare_cached(statement)?;
+            let mut rows = prepared.raw_query();
+            let Some(row) = rows.next()? else {
+                return Ok(String::new());
+            };
+            Ok(match row.get_ref(0)? {
+                ValueRef::Integer(number) => number.to_string(),
+                ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
+                ValueRef::Null | ValueRef::Real(_) | ValueRef::Blob(_) => String::new(),
+            })
+        };
+        queried().map_err(|error| classify(statement, &error))
     }
 
     /// Prepares a statement without running it.
     #[cfg(test)]
-    pub(super) async fn prepare(&mut self, statement: &'static str) -> Result<(), sqlx::Error> {
-        use sqlx::{Executor as _, SqlSafeStr as _};
-        self.inner.prepare(statement.into_sql_str()).await.map(|_| ())
+    pub(super) fn prepare(&mut self, statement: &str) -> Result<(), rusqlite::Error> {
+        self.inner.prepare(statement).map(drop)
     }
 
     /// How the library would run a statement, a text for each step.
     #[cfg(test)]
-    pub(super) async fn plan(&mut self, statement: &'static str) -> Result<Vec<String>, sqlx::Error> {
-        let explained = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
-        let rows = sqlx::query(explained).fetch_all(&mut self.inner).await?;
-        rows.iter().map(|row| row.try_get("detail")).collect()
+    pub(super) fn plan(&mut self, statement: &str) -> Result<Vec<String>, rusqlite::Error> {
+        let mut explained = self.inner.prepare(&format!("EXPLAIN QUERY PLAN {statement}"))?;
+        let mut rows = explained.raw_query();
+        let mut steps = Vec::new();
+        while let Some(row) = rows.next()? {
+            steps.push(row.get("detail")?);
+        }
+        Ok(steps)
     }
 
-    /// Ends the connection after what is running.
-    pub(super) async fn close(self) -> Result<(), StoreError> {
-        self.inner.close().await.map_err(|error| classify("close", &error))
+    /// Ends the connection.
+    pub(super) fn close(self) -> Result<(), StoreError> {
+        self.inner.close().map_err(|(_, error)| classify("close", &error))
     }
 }
 
-fn options(path: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
-        .filename(path)
-        .busy_timeout(BUSY_TIMEOUT)
-        .statement_cache_capacity(STATEMENTS_MAX)
-        .row_buffer_size(ROW_BUFFER)
-        .foreign_keys(false)
-        .pragma("cache_size", CACHE_KIB)
-        .pragma("temp_store", "memory")
-        .disable_statement_logging()
-}
-
-fn bind<const N: usize>(statement: &'static str, parameters: [Parameter; N]) -> Result<SqliteArguments, StoreError> {
-    let mut bound = SqliteArguments::default();
-    for parameter in parameters {
-        let added = match parameter {
-            Parameter::Null => bound.add(None::<i64>),
-            Parameter::Int(number) => bound.add(number),
-            Parameter::Text(text) => bound.add(text),
-            Parameter::Blob(bytes) => bound.add(bytes),
-        };
-        added.map_err(|error| StoreError::Refused {
-            statement: name_of(statement),
-            detail: error.to_string(),
-        })?;
-    }
-    Ok(bound)
+/// The one row of a statement that is given nothing.
+fn nothing() -> Rows {
+    let no_columns: [Kind; 0] = [];
+    let mut rows = Rows::new(&no_columns);
+    rows.row().end();
+    rows
 }
 
 /// The name of a statement, from its first line.
@@ -248,39 +206,31 @@ pub(super) fn name_of(statement: &'static str) -> &'static str {
     first.trim_start_matches("-- ").trim()
 }
 
-/// What a failure of a statement means.
-pub(super) fn classify(statement: &'static str, error: &sqlx::Error) -> StoreError {
+/// What a failure of a statement means, by the library's result code (<https://www.sqlite.org/rescode.html>).
+pub(super) fn classify(statement: &'static str, error: &rusqlite::Error) -> StoreError {
     let said = format!("{}: {error}", name_of(statement));
-    let class = if let sqlx::Error::Database(database) = error {
-        class_of(database.code().and_then(|code| code.parse().ok()).unwrap_or_default())
-    } else if matches!(error, sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed) {
-        Class::Storage
-    } else {
-        Class::Refused
-    };
-    match class {
-        Class::Busy => StoreError::Unavailable(said),
-        Class::Storage => StoreError::Storage(said),
-        Class::Refused => StoreError::Refused {
+    match error.sqlite_error_code() {
+        Some(
+            ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::OutOfMemory
+            | ErrorCode::OperationInterrupted,
+        ) => StoreError::Unavailable(said),
+        Some(
+            ErrorCode::PermissionDenied
+            | ErrorCode::ReadOnly
+            | ErrorCode::SystemIoFailure
+            | ErrorCode::DatabaseCorrupt
+            | ErrorCode::DiskFull
+            | ErrorCode::CannotOpen
+            | ErrorCode::FileLockingProtocolFailed
+            | ErrorCode::NoLargeFileSupport
+            | ErrorCode::AuthorizationForStatementDenied
+            | ErrorCode::NotADatabase,
+        ) => StoreError::Storage(said),
+        _ => StoreError::Refused {
             statement: name_of(statement),
             detail: error.to_string(),
         },
-    }
-}
-
-enum Class {
-    Busy,
-    Storage,
-    Refused,
-}
-
-/// By the primary result code, the lowest byte of an extended one (<https://www.sqlite.org/rescode.html>).
-fn class_of(code: i32) -> Class {
-    match code & 0xff {
-        // BUSY, LOCKED, NOMEM, INTERRUPT
-        5 | 6 | 7 | 9 => Class::Busy,
-        // PERM, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, PROTOCOL, NOLFS, AUTH, NOTADB
-        3 | 8 | 10 | 11 | 13 | 14 | 15 | 22 | 23 | 26 => Class::Storage,
-        _ => Class::Refused,
     }
 }

@@ -1,8 +1,10 @@
 //! What must hold of the stored rows, each as a query that must find nothing (`PROMISES.md`).
 
+use super::super::tables::Cells;
+use super::super::tables::rows::{Kind, Rows};
 use super::super::{InvariantReport, StoreError};
-use super::connection::{Connection, Parameter};
-use super::rows::Cells;
+use super::connection::Connection;
+use super::rows::SqliteRow;
 use crate::domain::ids::LocationId;
 
 /// The most rows that a report shows.
@@ -327,7 +329,7 @@ pub(super) const ALL: [Invariant; 14] = [
 ];
 
 /// Checks one invariant.
-pub(super) async fn check(
+pub(super) fn check(
     connection: &mut Connection,
     name: &str,
     location: Option<&LocationId>,
@@ -355,25 +357,28 @@ pub(super) async fn check(
     };
     let mut key = None;
     if let Some(id) = location {
-        let rows = connection.fetch(FIND_LOCATION_KEY, [id.as_str().into()]).await?;
+        let mut named = Rows::new(&[Kind::Text]);
+        named.row().text(id.as_str()).end();
+        let rows = connection.find_each(FIND_LOCATION_KEY, &named)?;
         let Some(row) = rows.first() else { return Ok(report) };
         key = Some(Cells::new(row, "locations", 1).int(0, "location_key")?);
     }
-    for row in &connection
-        .fetch(broken, [key.into(), Parameter::Int(EXAMPLES_MAX)])
-        .await?
-    {
+    let mut limited = Rows::new(&[Kind::Int, Kind::Int]);
+    limited.row().maybe_int(key).int(EXAMPLES_MAX).end();
+    for row in &connection.find_each(broken, &limited)? {
         let cells = Cells::new(row, name, 0);
         report.examples.push(cells.text(0, "what")?.to_owned());
         report.violations = count(cells, 1)?;
     }
-    for row in &connection.fetch(checked, [key.into()]).await? {
+    let mut counted = Rows::new(&[Kind::Int]);
+    counted.row().maybe_int(key).end();
+    for row in &connection.find_each(checked, &counted)? {
         report.checked_rows = count(Cells::new(row, name, 0), 0)?;
     }
     Ok(report)
 }
 
-fn count(cells: Cells<'_>, at: usize) -> Result<u64, StoreError> {
+fn count(cells: Cells<'_, SqliteRow>, at: usize) -> Result<u64, StoreError> {
     u64::try_from(cells.int(at, "count")?).map_err(|error| cells.corrupt("count", &error))
 }
 

@@ -6,55 +6,45 @@
 //! it is on the disk.
 //!
 //! # What bounds it
-//! A statement's cost follows the rows that its array names. The log is checkpointed every 10,000 pages.
+//! A statement's cost follows the rows that it is given. The log is checkpointed every 10,000 pages. A round runs on its
+//! caller's thread, which is to be one that may wait for the disk; reads run on threads of their own.
 //!
 //! # Ordering
 //! The writer's mutex is the lock of every location.
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use tokio::sync::Mutex;
 
+use super::tables::{Configs, Kept, Loaded, Loader, lists, run_in_tx};
 use super::{
     InboundFilter, InvariantReport, LOADS_MAX, OrderAt, OrderFilter, Page, QueuedLine, Round, Store, StoreError,
     Verdict,
 };
 use crate::allocator::command::ContinueRefill;
-use crate::allocator::working_set::WorkingSet;
 use crate::domain::catalog::{Item, Location};
 use crate::domain::event::Event;
 use crate::domain::ids::{EventSequence, InboundId, LineNumber, LocationId, Sequence, Sku};
 use crate::domain::inbound::Inbound;
-use apply::Changes;
-use configs::Configs;
 use connection::Connection;
-use kept::Kept;
-use load::Loader;
-use readers::Readers;
+use readers::{Readers, at_once};
 
 mod apply;
-mod arrays;
 mod columns;
-mod configs;
 mod connection;
-mod counters;
 mod invariants;
-mod kept;
-mod lists;
 mod load;
-mod locations;
 mod open;
 #[cfg(test)]
 mod plans;
 mod readers;
-mod records;
 mod rows;
 mod sql;
-mod wants;
 
 /// Where the database is, and how it is read.
 #[derive(Debug, Clone)]
@@ -84,6 +74,8 @@ impl SqliteOptions {
 struct Writer {
     connection: Connection,
     kept: Kept,
+    /// Changes when another hand writes the file.
+    data_version: String,
 }
 
 /// A store in one SQLite file.
@@ -93,7 +85,7 @@ pub struct SqliteStore {
     readers: Readers,
     /// A reader that checks invariants alone: that takes long, and no other read waits for it.
     auditor: Readers,
-    configs: Configs,
+    configs: Arc<Configs>,
     epoch: u64,
     /// Locked for as long as the store lives, so that no second process opens the file.
     _lock: File,
@@ -104,24 +96,25 @@ impl SqliteStore {
     ///
     /// # Errors
     /// When another process has it, it is no database of Holdfast's or of a newer version, or storage fails.
-    pub async fn open(options: &SqliteOptions) -> Result<Self, StoreError> {
+    pub fn open(options: &SqliteOptions) -> Result<Self, StoreError> {
         let lock = lock(&options.path)?;
-        let mut writer = Connection::open_writer(&options.path, options.pages_max).await?;
-        open::check_library(&mut writer).await?;
-        open::check_identity(&mut writer, &options.path).await?;
-        open::migrate(&mut writer).await?;
-        open::check_durability(&mut writer).await?;
-        let epoch = open::epoch(&mut writer, StdRng::from_os_rng().random_range(1..=i64::MAX)).await?;
-        let readers = Readers::open(&options.path, options.readers).await?;
-        let auditor = Readers::open(&options.path, 1).await?;
+        let mut writer = Connection::open_writer(&options.path, options.pages_max)?;
+        open::check_library(&mut writer)?;
+        open::check_identity(&mut writer, &options.path)?;
+        open::migrate(&mut writer)?;
+        open::check_durability(&mut writer)?;
+        let epoch = open::epoch(&mut writer, StdRng::from_os_rng().random_range(1..=i64::MAX))?;
+        let readers = Readers::open(&options.path, options.readers)?;
+        let auditor = Readers::open(&options.path, 1)?;
         Ok(Self {
             writer: Mutex::new(Some(Writer {
                 connection: writer,
                 kept: Kept::default(),
+                data_version: String::new(),
             })),
             readers,
             auditor,
-            configs: Configs::default(),
+            configs: Arc::default(),
             epoch,
             _lock: lock,
         })
@@ -156,56 +149,20 @@ fn closed() -> StoreError {
     StoreError::Unavailable("the store is closed".to_owned())
 }
 
-/// Loads and decides until nothing is missing.
-async fn decide<'a>(
-    connection: &'a mut Connection,
-    configs: &'a Configs,
-    kept: Option<&'a Kept>,
-    round: &mut dyn Round,
-) -> Result<(Loader<'a>, Verdict), StoreError> {
-    let mut connection = connection;
-    for _ in 0..LOADS_MAX {
-        let (footprint, now) = (round.footprint(), round.now());
-        let mut loader = Loader::load(connection, configs, kept, &footprint, now).await?;
-        let wants = round.plan(&loader.ws);
-        loader.load_wants(&wants).await?;
-        match round.decide(&mut loader.ws) {
-            Verdict::Again => connection = loader.connection,
-            verdict @ (Verdict::Commit | Verdict::Abandon) => return Ok((loader, verdict)),
-        }
-    }
-    Err(StoreError::NeverLoaded(LOADS_MAX))
-}
-
-/// Runs a round in the open transaction; answers what it left if that is to be committed.
-async fn run_in_tx(
-    connection: &mut Connection,
-    configs: &Configs,
-    kept: &Kept,
-    round: &mut dyn Round,
-) -> Result<Option<WorkingSet>, StoreError> {
-    let (loader, verdict) = decide(connection, configs, Some(kept), round).await?;
-    if verdict == Verdict::Abandon {
-        return Ok(None);
-    }
-    let changes = Changes::of(&loader.ws);
-    if changes.is_empty() {
-        return Ok(None);
-    }
-    changes.write_in_tx(loader.connection).await?;
-    Ok(Some(loader.ws))
-}
-
 impl Writer {
     async fn round(&mut self, configs: &Configs, round: &mut dyn Round) -> Result<(), StoreError> {
-        let Self { connection, kept } = self;
-        connection.begin(sql::BEGIN_IMMEDIATE).await?;
-        kept.check_in_tx(connection).await?;
-        match run_in_tx(connection, configs, kept, round).await? {
-            None => connection.roll_back().await,
-            Some(ws) => {
-                connection.commit().await?;
-                kept.keep(&ws);
+        let connection = &mut self.connection;
+        connection.begin(sql::BEGIN_IMMEDIATE)?;
+        let data_version = connection.pragma(open::DATA_VERSION)?;
+        if data_version != self.data_version {
+            self.kept.forget();
+            self.data_version = data_version;
+        }
+        match run_in_tx(connection, configs, &mut self.kept, round).await? {
+            None => connection.roll_back(),
+            Some(loaded) => {
+                connection.commit()?;
+                self.kept.keep(&loaded);
                 Ok(())
             }
         }
@@ -220,7 +177,7 @@ impl Store for SqliteStore {
         let outcome = writer.round(&self.configs, round).await;
         if outcome.is_err() {
             // The round's own error says more than that of a rollback, which the next round tries again.
-            drop(writer.connection.roll_back().await);
+            drop(writer.connection.roll_back());
             writer.kept.forget();
         }
         outcome
@@ -228,16 +185,36 @@ impl Store for SqliteStore {
 
     async fn observe(&self, round: &mut dyn Round) -> Result<(), StoreError> {
         let mut reader = self.readers.begin().await?;
-        let outcome = decide(reader.connection(), &self.configs, None, round)
-            .await
-            .map(|_| ());
-        reader.end(outcome).await
+        for _ in 0..LOADS_MAX {
+            let (configs, footprint, now) = (Arc::clone(&self.configs), round.footprint(), round.now());
+            let load = move |connection: &mut Connection| {
+                let mut loader = Loader::new(connection, &configs, None, Loaded::new(now));
+                at_once(loader.load(&footprint))?;
+                Ok(loader.loaded)
+            };
+            let mut filled = reader.run(load).await?;
+            let wants = round.plan(&filled.ws);
+            if !wants.is_empty() {
+                let configs = Arc::clone(&self.configs);
+                let load = move |connection: &mut Connection| {
+                    let mut loader = Loader::new(connection, &configs, None, filled);
+                    at_once(loader.load_wants(&wants))?;
+                    Ok(loader.loaded)
+                };
+                filled = reader.run(load).await?;
+            }
+            if round.decide(&mut filled.ws) != Verdict::Again {
+                return Ok(());
+            }
+        }
+        Err(StoreError::NeverLoaded(LOADS_MAX))
     }
 
     async fn list_orders(&self, filter: &OrderFilter, page: Page<Sequence>) -> Result<Vec<OrderAt>, StoreError> {
-        let mut reader = self.readers.begin().await?;
-        let listed = lists::orders(reader.connection(), filter, &page).await;
-        reader.end(listed).await
+        let filter = filter.clone();
+        self.readers
+            .read(move |connection| at_once(lists::orders(connection, &filter, &page)))
+            .await
     }
 
     async fn list_backlog(
@@ -246,9 +223,10 @@ impl Store for SqliteStore {
         sku: &Sku,
         page: Page<(Sequence, LineNumber)>,
     ) -> Result<Vec<QueuedLine>, StoreError> {
-        let mut reader = self.readers.begin().await?;
-        let listed = lists::backlog(reader.connection(), location, sku, &page).await;
-        reader.end(listed).await
+        let (location, sku) = (location.clone(), sku.clone());
+        self.readers
+            .read(move |connection| at_once(lists::backlog(connection, &location, &sku, &page)))
+            .await
     }
 
     async fn list_stock(
@@ -257,27 +235,29 @@ impl Store for SqliteStore {
         only_backlogged: bool,
         page: Page<Sku>,
     ) -> Result<Vec<Sku>, StoreError> {
-        let mut reader = self.readers.begin().await?;
-        let listed = lists::stock(reader.connection(), location, only_backlogged, &page).await;
-        reader.end(listed).await
+        let location = location.clone();
+        self.readers
+            .read(move |connection| at_once(lists::stock(connection, &location, only_backlogged, &page)))
+            .await
     }
 
     async fn list_inbounds(&self, filter: &InboundFilter, page: Page<InboundId>) -> Result<Vec<Inbound>, StoreError> {
-        let mut reader = self.readers.begin().await?;
-        let listed = lists::inbounds(reader.connection(), filter, &page).await;
-        reader.end(listed).await
+        let filter = filter.clone();
+        self.readers
+            .read(move |connection| at_once(lists::inbounds(connection, &filter, &page)))
+            .await
     }
 
     async fn list_locations(&self, page: Page<LocationId>) -> Result<Vec<Location>, StoreError> {
-        let mut reader = self.readers.begin().await?;
-        let listed = lists::locations(reader.connection(), &page).await;
-        reader.end(listed).await
+        self.readers
+            .read(move |connection| at_once(lists::locations(connection, &page)))
+            .await
     }
 
     async fn list_items(&self, page: Page<Sku>) -> Result<Vec<Item>, StoreError> {
-        let mut reader = self.readers.begin().await?;
-        let listed = lists::items(reader.connection(), &page).await;
-        reader.end(listed).await
+        self.readers
+            .read(move |connection| at_once(lists::items(connection, &page)))
+            .await
     }
 
     async fn list_events(
@@ -285,21 +265,24 @@ impl Store for SqliteStore {
         location: &LocationId,
         page: Page<EventSequence>,
     ) -> Result<Option<Vec<Event>>, StoreError> {
-        let mut reader = self.readers.begin().await?;
-        let listed = lists::events(reader.connection(), location, &page).await;
-        reader.end(listed).await
+        let location = location.clone();
+        self.readers
+            .read(move |connection| at_once(lists::events(connection, &location, &page)))
+            .await
     }
 
     async fn last_event(&self, location: &LocationId) -> Result<Option<EventSequence>, StoreError> {
-        let mut reader = self.readers.begin().await?;
-        let found = lists::last_event(reader.connection(), location).await;
-        reader.end(found.map(|found| found.map(|(_, last)| last))).await
+        let location = location.clone();
+        let found = self
+            .readers
+            .read(move |connection| at_once(lists::last_event(connection, &location)));
+        Ok(found.await?.map(|(_, last)| last))
     }
 
     async fn pending_refills(&self) -> Result<Vec<ContinueRefill>, StoreError> {
-        let mut reader = self.readers.begin().await?;
-        let listed = lists::pending_refills(reader.connection()).await;
-        reader.end(listed).await
+        self.readers
+            .read(|connection| at_once(lists::pending_refills(connection)))
+            .await
     }
 
     fn invariants(&self) -> Vec<&'static str> {
@@ -307,9 +290,10 @@ impl Store for SqliteStore {
     }
 
     async fn check_invariant(&self, name: &str, location: Option<&LocationId>) -> Result<InvariantReport, StoreError> {
-        let mut reader = self.auditor.begin().await?;
-        let report = invariants::check(reader.connection(), name, location).await;
-        reader.end(report).await
+        let (name, location) = (name.to_owned(), location.cloned());
+        self.auditor
+            .read(move |connection| invariants::check(connection, &name, location.as_ref()))
+            .await
     }
 
     fn epoch(&self) -> u64 {
@@ -321,9 +305,9 @@ impl Store for SqliteStore {
         if let Some(mut writer) = self.writer.lock().await.take() {
             // What is not copied into the file stays in the log, and is read from there. A checkpoint would wait for readers.
             if readers_ended && auditor_ended {
-                drop(writer.connection.pragma(open::CHECKPOINT).await);
+                drop(writer.connection.pragma(open::CHECKPOINT));
             }
-            drop(writer.connection.close().await);
+            drop(writer.connection.close());
         }
     }
 }

@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
-use sqlx::migrate::{MigrateError, Migrator};
+use rusqlite::OptionalExtension as _;
+use sqlx::migrate::{Migration, Migrator};
 
 use super::super::StoreError;
+use super::super::tables::Cells;
+use super::super::tables::rows::{Kind, Rows};
 use super::connection::Connection;
-use super::rows::Cells;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -45,13 +47,40 @@ INSERT INTO meta (singleton, epoch) VALUES (1, ?1) ON CONFLICT (singleton) DO NO
 pub(super) const LOAD_EPOCH: &str = "-- load_epoch
 SELECT epoch FROM meta";
 
+/// Changes when another connection writes the file.
+pub(super) const DATA_VERSION: &str = "-- data_version
+PRAGMA data_version";
+
+/// Which migrations were applied, as sqlx keeps them.
+const CREATE_MIGRATIONS: &str = "-- create_migrations
+CREATE TABLE IF NOT EXISTS _sqlx_migrations (
+    version BIGINT PRIMARY KEY,
+    description TEXT NOT NULL,
+    installed_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    success BOOLEAN NOT NULL,
+    checksum BLOB NOT NULL,
+    execution_time BIGINT NOT NULL
+)";
+
+/// The last migration that was applied.
+const LAST_MIGRATION: &str = "-- last_migration
+SELECT max(version) FROM _sqlx_migrations";
+
+/// The checksum of migration ?1.
+const FIND_MIGRATION: &str = "-- find_migration
+SELECT checksum FROM _sqlx_migrations WHERE version = ?1";
+
+/// Notes a migration.
+const INSERT_MIGRATION: &str = "-- insert_migration
+INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (?1, ?2, 1, ?3, 0)";
+
 /// Copies the log into the file.
 pub(super) const CHECKPOINT: &str = "-- checkpoint
 PRAGMA wal_checkpoint(TRUNCATE)";
 
 /// Checks that the library is new enough.
-pub(super) async fn check_library(connection: &mut Connection) -> Result<(), StoreError> {
-    let version = connection.pragma(LIBRARY_VERSION).await?;
+pub(super) fn check_library(connection: &mut Connection) -> Result<(), StoreError> {
+    let version = connection.pragma(LIBRARY_VERSION)?;
     let mut numbers = version.split('.').map(|number| number.parse().unwrap_or(0));
     let mut next = || numbers.next().unwrap_or(0);
     if (next(), next(), next()) >= LIBRARY_OLDEST {
@@ -64,9 +93,9 @@ pub(super) async fn check_library(connection: &mut Connection) -> Result<(), Sto
 }
 
 /// Checks that a file with tables is a database of Holdfast's.
-pub(super) async fn check_identity(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
-    let id = connection.pragma(LOAD_APPLICATION_ID).await?;
-    if id == APPLICATION_ID || connection.fetch(ANY_TABLE, []).await?.is_empty() {
+pub(super) fn check_identity(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
+    let id = connection.pragma(LOAD_APPLICATION_ID)?;
+    if id == APPLICATION_ID || connection.fetch(ANY_TABLE)?.is_empty() {
         return Ok(());
     }
     Err(StoreError::Storage(format!(
@@ -75,26 +104,52 @@ pub(super) async fn check_identity(connection: &mut Connection, path: &Path) -> 
     )))
 }
 
-/// Brings the tables up to date; refuses those of a newer version.
-pub(super) async fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
-    let migrated = MIGRATIONS.run(connection.inner()).await;
-    migrated.map_err(|error| {
-        StoreError::Storage(if let MigrateError::VersionMissing(version) = error {
-            format!(
-                "the database has migration {version:04}, which this version of Holdfast does not know: run a newer one"
-            )
-        } else {
-            format!("the tables cannot be brought up to date: {error}")
-        })
-    })
+/// Brings the tables up to date, one migration a transaction; refuses those of a newer version, and those that another
+/// text made.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let said =
+        |error: rusqlite::Error| StoreError::Storage(format!("the tables cannot be brought up to date: {error}"));
+    let file = connection.inner();
+    file.execute_batch(CREATE_MIGRATIONS).map_err(said)?;
+    let newest = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
+    let applied: Option<i64> = file.query_row(LAST_MIGRATION, [], |row| row.get(0)).map_err(said)?;
+    if let Some(version) = applied.filter(|version| *version > newest) {
+        return Err(StoreError::Storage(format!(
+            "the database has migration {version:04}, which this version of Holdfast does not know: run a newer one"
+        )));
+    }
+    for migration in MIGRATIONS.iter() {
+        let version = migration.version;
+        let checksum: Option<Vec<u8>> = file
+            .query_row(FIND_MIGRATION, [version], |row| row.get(0))
+            .optional()
+            .map_err(said)?;
+        match checksum {
+            Some(checksum) if *checksum == *migration.checksum => {}
+            Some(_) => {
+                return Err(StoreError::Storage(format!(
+                    "the database has another migration {version:04} than this version of Holdfast"
+                )));
+            }
+            None => apply(file, migration).map_err(said)?,
+        }
+    }
+    Ok(())
+}
+
+fn apply(file: &mut rusqlite::Connection, migration: &Migration) -> Result<(), rusqlite::Error> {
+    let tx = file.transaction()?;
+    tx.execute_batch(migration.sql.as_str())?;
+    tx.execute(
+        INSERT_MIGRATION,
+        (migration.version, &*migration.description, &*migration.checksum),
+    )?;
+    tx.commit()
 }
 
 /// Checks, by reading back, that a commit is on the disk when it is answered.
-pub(super) async fn check_durability(connection: &mut Connection) -> Result<(), StoreError> {
-    let (mode, synchronous) = (
-        connection.pragma(JOURNAL_MODE).await?,
-        connection.pragma(SYNCHRONOUS).await?,
-    );
+pub(super) fn check_durability(connection: &mut Connection) -> Result<(), StoreError> {
+    let (mode, synchronous) = (connection.pragma(JOURNAL_MODE)?, connection.pragma(SYNCHRONOUS)?);
     if mode == "wal" && synchronous == FULL {
         return Ok(());
     }
@@ -104,9 +159,11 @@ pub(super) async fn check_durability(connection: &mut Connection) -> Result<(), 
 }
 
 /// The database's epoch, drawn now if it has none.
-pub(super) async fn epoch(connection: &mut Connection, drawn: i64) -> Result<u64, StoreError> {
-    connection.execute(DRAW_EPOCH, [drawn.into()]).await?;
-    let rows = connection.fetch(LOAD_EPOCH, []).await?;
+pub(super) fn epoch(connection: &mut Connection, drawn: i64) -> Result<u64, StoreError> {
+    let mut rows = Rows::new(&[Kind::Int]);
+    rows.row().int(drawn).end();
+    connection.execute_each(DRAW_EPOCH, &rows)?;
+    let rows = connection.fetch(LOAD_EPOCH)?;
     let epoch = rows
         .first()
         .map(|row| Cells::new(row, "meta", 0).int(0, "epoch"))
@@ -117,7 +174,7 @@ pub(super) async fn epoch(connection: &mut Connection, drawn: i64) -> Result<u64
 
 /// Every statement, for the test that prepares them.
 #[cfg(test)]
-pub(super) const STATEMENTS: [&str; 8] = [
+pub(super) const STATEMENTS: [&str; 12] = [
     LIBRARY_VERSION,
     LOAD_APPLICATION_ID,
     ANY_TABLE,
@@ -125,5 +182,9 @@ pub(super) const STATEMENTS: [&str; 8] = [
     SYNCHRONOUS,
     DRAW_EPOCH,
     LOAD_EPOCH,
+    DATA_VERSION,
+    LAST_MIGRATION,
+    FIND_MIGRATION,
+    INSERT_MIGRATION,
     CHECKPOINT,
 ];

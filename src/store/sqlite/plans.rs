@@ -1,30 +1,48 @@
 //! Every statement against the bundled library: it prepares, and it finds its rows by an index.
 
+use super::super::tables::{Load, Table};
 use super::connection::{Connection, name_of};
-use super::{SqliteOptions, SqliteStore, invariants, lists, open, sql};
+use super::{SqliteOptions, SqliteStore, apply, invariants, open, sql};
 
 /// What is computed within a statement and walked there: common table expressions.
 const COMPUTED: [&str; 4] = ["at", "head", "span", "queue"];
 /// Statements that walk a table, each with the reason.
-const WALKS: [(&str, &str); 1] = [(
-    "list_pending_refills",
-    "the index holds nothing but refills that were cut",
-)];
-/// Lists that sort, each with the reason.
-const SORTS: [(&str, &str); 2] = [
-    ("list_inbound_lines", "the lines of one page"),
+const WALKS: [(&str, &str); 2] = [
     (
         "list_pending_refills",
-        "refills that were cut are few, and listed at a start",
+        "the index holds nothing but refills that were cut",
     ),
+    ("load_all_locations", "every location is asked for"),
 ];
+/// Lists that sort, each with the reason.
+const SORTS: [(&str, &str); 1] = [(
+    "list_pending_refills",
+    "refills that were cut are few, and listed at a start",
+)];
 
 /// A connection to a new database.
-async fn connect(directory: &tempfile::TempDir) -> Connection {
+fn connect(directory: &tempfile::TempDir) -> Connection {
     let path = directory.path().join("statements.db");
-    let opened = SqliteStore::open(&SqliteOptions::new(&path)).await;
+    let opened = SqliteStore::open(&SqliteOptions::new(&path));
     drop(opened.expect("the store opens"));
-    Connection::open_writer(&path, None).await.expect("the file opens")
+    Connection::open_writer(&path, None).expect("the file opens")
+}
+
+/// The statements of rounds and lists.
+fn of_rounds_and_lists() -> Vec<&'static str> {
+    let found = Load::ALL.into_iter().map(sql::text);
+    found
+        .chain(Table::ALL.into_iter().map(apply::text))
+        .chain(sql::OTHERS)
+        .collect()
+}
+
+fn is_list(statement: &str) -> bool {
+    name_of_text(statement).starts_with("list_")
+}
+
+fn name_of_text(statement: &str) -> &str {
+    statement.lines().next().unwrap_or_default().trim_start_matches("-- ")
 }
 
 /// The text constants of a file of statements.
@@ -32,25 +50,20 @@ fn declared(text: &str) -> usize {
     text.matches(": &str = \"-- ").count() + text.matches(": &str = concat!(\n    \"-- ").count()
 }
 
-#[tokio::test]
-async fn every_statement_prepares() {
+#[test]
+fn every_statement_prepares() {
     let directory = tempfile::tempdir().expect("a directory");
-    let mut connection = connect(&directory).await;
+    let mut connection = connect(&directory);
     let queries = invariants::ALL.iter().map(|invariant| invariant.broken);
-    let statements: Vec<_> = sql::ALL
-        .iter()
-        .chain(&lists::ALL)
-        .chain(&invariants::STATEMENTS)
-        .chain(&open::STATEMENTS)
-        .copied()
-        .chain(queries)
-        .collect();
+    let others = invariants::STATEMENTS.iter().chain(&open::STATEMENTS).copied();
+    let statements: Vec<_> = of_rounds_and_lists().into_iter().chain(others).chain(queries).collect();
     for statement in statements {
-        let prepared = connection.prepare(statement).await;
+        let prepared = connection.prepare(statement);
         assert!(prepared.is_ok(), "{statement}: {prepared:?}");
     }
-    assert_eq!(declared(include_str!("sql.rs")), sql::ALL.len());
-    assert_eq!(declared(include_str!("lists.rs")), lists::ALL.len());
+    let found = Load::ALL.len() + sql::OTHERS.len();
+    assert_eq!(declared(include_str!("sql.rs")), found);
+    assert_eq!(declared(include_str!("apply.rs")), Table::ALL.len());
     assert_eq!(declared(include_str!("invariants.rs")), invariants::STATEMENTS.len());
 }
 
@@ -67,17 +80,17 @@ fn excepted(exceptions: &[(&'static str, &str)]) -> Vec<&'static str> {
     exceptions.iter().map(|(name, _)| *name).collect()
 }
 
-#[tokio::test]
-async fn rounds_and_lists_find_their_rows_by_an_index_and_pages_do_not_sort() {
+#[test]
+fn rounds_and_lists_find_their_rows_by_an_index_and_pages_do_not_sort() {
     let directory = tempfile::tempdir().expect("a directory");
-    let mut connection = connect(&directory).await;
+    let mut connection = connect(&directory);
     let (mut walks, mut sorts) = (Vec::new(), Vec::new());
-    for statement in sql::ALL.iter().chain(&lists::ALL).copied() {
-        let plan = connection.plan(statement).await.expect(statement);
+    for statement in of_rounds_and_lists() {
+        let plan = connection.plan(statement).expect(statement);
         if plan.iter().any(|step| walks_a_table(step)) {
             walks.push(name_of(statement));
         }
-        if lists::ALL.contains(&statement) && plan.iter().any(|step| step.contains("TEMP B-TREE")) {
+        if is_list(statement) && plan.iter().any(|step| step.contains("TEMP B-TREE")) {
             sorts.push(name_of(statement));
         }
     }
@@ -86,15 +99,18 @@ async fn rounds_and_lists_find_their_rows_by_an_index_and_pages_do_not_sort() {
 }
 
 /// Every step along the open orders is to those of one state: what is open is walked once.
-#[tokio::test]
-async fn open_orders_are_found_by_their_state() {
+#[test]
+fn open_orders_are_found_by_their_state() {
     let directory = tempfile::tempdir().expect("a directory");
-    let mut connection = connect(&directory).await;
+    let mut connection = connect(&directory);
     for (statement, expected) in [
-        (lists::LIST_OPEN_ORDERS, "(location_key=? AND state=? AND sequence>?)"),
-        (sql::LOAD_HOLDERS, "(location_key=? AND state=?)"),
+        (
+            sql::text(Load::ListOpenOrders),
+            "(location_key=? AND state=? AND sequence>?)",
+        ),
+        (sql::text(Load::Holders), "(location_key=? AND state=?)"),
     ] {
-        let plan = connection.plan(statement).await.expect(statement);
+        let plan = connection.plan(statement).expect(statement);
         let steps: Vec<_> = plan.iter().filter(|step| step.contains("orders_open")).collect();
         assert!(
             matches!(steps.as_slice(), [step] if step.ends_with(expected)),

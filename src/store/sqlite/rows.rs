@@ -1,252 +1,73 @@
-//! Rows ⇄ domain. No row is trusted: one that does not fit is named with its table, column and key.
+//! Rows and cells, from and to SQLite.
 
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Decode, Row, Sqlite, Type, TypeInfo, ValueRef};
+use std::collections::HashMap;
 
-use super::super::{StoreError, codec};
-use crate::domain::catalog::Item;
-use crate::domain::event::Event;
-use crate::domain::ids::{EventSequence, InboundId, LineNumber, OrderId, Sequence, Sku, SkuKey};
-use crate::domain::inbound::Inbound;
-use crate::domain::money::{Amount, Currency};
-use crate::domain::order::{Order, OrderLine};
-use crate::domain::quantity::{Quantity, Units};
-use crate::domain::stock::Stock;
-use crate::domain::{Date, Instant};
+use rusqlite::Statement;
+use rusqlite::types::Value;
 
-/// The cells of a row, read by position. The first `keys` of them name the row when one is corrupt.
-#[derive(Clone, Copy)]
-pub(super) struct Cells<'r> {
-    row: &'r SqliteRow,
-    table: &'static str,
-    keys: usize,
+use super::super::codec;
+use super::super::tables::Row;
+use super::super::tables::rows::{Column, Rows};
+use crate::domain::Date;
+
+/// A row that was read.
+#[derive(Debug)]
+pub(super) struct SqliteRow(Vec<Value>);
+
+impl SqliteRow {
+    /// Copies the row that a statement stands on.
+    pub(super) fn of(row: &rusqlite::Row<'_>, columns: usize) -> Result<Self, rusqlite::Error> {
+        (0..columns).map(|at| row.get(at)).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// The text of a cell that has one.
+    pub(super) fn key(&self, at: usize) -> String {
+        self.text(at).ok().flatten().unwrap_or_default().to_owned()
+    }
 }
 
-type Cell<T> = Result<T, StoreError>;
-
-impl<'r> Cells<'r> {
-    /// The cells of a row of a table.
-    pub(super) fn new(row: &'r SqliteRow, table: &'static str, keys: usize) -> Self {
-        Self { row, table, keys }
-    }
-
-    fn get<T: Decode<'r, Sqlite> + Type<Sqlite>>(&self, at: usize, column: &'static str) -> Cell<T> {
-        self.row.try_get(at).map_err(|error| self.corrupt(column, &error))
-    }
-
-    /// Says that a cell does not fit.
-    pub(super) fn corrupt(&self, column: &'static str, detail: &impl ToString) -> StoreError {
-        let row = (0..self.keys).map(|at| self.key(at)).collect::<Vec<_>>().join("/");
-        StoreError::Corrupt {
-            table: self.table,
-            column,
-            row,
-            detail: detail.to_string(),
+impl Row for SqliteRow {
+    fn int(&self, at: usize) -> Result<Option<i64>, String> {
+        match self.0.get(at) {
+            Some(Value::Integer(number)) => Ok(Some(*number)),
+            Some(Value::Null) => Ok(None),
+            other => Err(format!("{other:?} is no number")),
         }
     }
 
-    fn key(&self, at: usize) -> String {
-        let Ok(value) = self.row.try_get_raw(at) else {
-            return "?".to_owned();
-        };
-        let is_text = value.type_info().name() == "TEXT";
-        let text = if is_text {
-            self.row.try_get::<String, _>(at).ok()
-        } else {
-            self.row.try_get::<i64, _>(at).ok().map(|n| n.to_string())
-        };
-        text.unwrap_or_else(|| "?".to_owned())
+    fn text(&self, at: usize) -> Result<Option<&str>, String> {
+        match self.0.get(at) {
+            Some(Value::Text(text)) => Ok(Some(text)),
+            Some(Value::Null) => Ok(None),
+            other => Err(format!("{other:?} is no text")),
+        }
     }
 
-    /// A number.
-    pub(super) fn int(&self, at: usize, column: &'static str) -> Cell<i64> {
-        self.get(at, column)
-    }
-
-    /// A number that may be absent.
-    pub(super) fn maybe_int(&self, at: usize, column: &'static str) -> Cell<Option<i64>> {
-        self.get(at, column)
-    }
-
-    /// A text.
-    pub(super) fn text(&self, at: usize, column: &'static str) -> Cell<&'r str> {
-        self.get(at, column)
-    }
-
-    /// A text that may be absent.
-    pub(super) fn maybe_text(&self, at: usize, column: &'static str) -> Cell<Option<&'r str>> {
-        self.get(at, column)
-    }
-
-    /// A number from 0 that says a position.
-    pub(super) fn position(&self, at: usize, column: &'static str) -> Cell<usize> {
-        usize::try_from(self.int(at, column)?).map_err(|error| self.corrupt(column, &error))
-    }
-
-    /// A text that has to be parsed.
-    pub(super) fn parsed<T, E: ToString>(
-        &self,
-        at: usize,
-        column: &'static str,
-        parse: impl FnOnce(&str) -> Result<T, E>,
-    ) -> Cell<T> {
-        parse(self.text(at, column)?).map_err(|error| self.corrupt(column, &error))
-    }
-
-    /// A text that has to be parsed, unless it is absent.
-    pub(super) fn maybe_parsed<T, E: ToString>(
-        &self,
-        at: usize,
-        column: &'static str,
-        parse: impl FnOnce(&str) -> Result<T, E>,
-    ) -> Cell<Option<T>> {
-        self.maybe_text(at, column)?
-            .map(parse)
-            .transpose()
-            .map_err(|error| self.corrupt(column, &error))
-    }
-
-    /// A count.
-    pub(super) fn units(&self, at: usize, column: &'static str) -> Cell<Units> {
-        let number = self.int(at, column)?;
-        Units::new(number).ok_or_else(|| self.corrupt(column, &format!("{number} is no count of units")))
-    }
-
-    /// A count that may be absent.
-    pub(super) fn maybe_units(&self, at: usize, column: &'static str) -> Cell<Option<Units>> {
-        let number = self.maybe_int(at, column)?;
-        let units = number.map(|number| {
-            Units::new(number).ok_or_else(|| self.corrupt(column, &format!("{number} is no count of units")))
-        });
-        units.transpose()
-    }
-
-    /// An instant.
-    pub(super) fn instant(&self, at: usize, column: &'static str) -> Cell<Instant> {
-        codec::instant(self.int(at, column)?).map_err(|error| self.corrupt(column, &error))
-    }
-
-    /// An instant that may be absent.
-    pub(super) fn maybe_instant(&self, at: usize, column: &'static str) -> Cell<Option<Instant>> {
-        self.maybe_int(at, column)?
-            .map(codec::instant)
-            .transpose()
-            .map_err(|error| self.corrupt(column, &error))
-    }
-
-    /// A civil date.
-    pub(super) fn date(&self, at: usize, column: &'static str) -> Cell<Date> {
-        self.parsed(at, column, codec::date)
-    }
-
-    /// An amount in two cells that may both be absent.
-    pub(super) fn maybe_amount(&self, at: usize, column: &'static str) -> Cell<Option<Amount>> {
-        let Some(units) = self.maybe_int(at, column)? else {
-            return Ok(None);
-        };
-        let nanos = self.get::<i32>(at + 1, column)?;
-        Amount::parse(units, nanos)
-            .map(Some)
-            .map_err(|error| self.corrupt(column, &error))
+    fn date(&self, at: usize) -> Result<Option<Date>, String> {
+        self.text(at)?.map(codec::date).transpose()
     }
 }
 
-/// An item's columns from a position: display name, whether backorderable, lead time, most backlog, safety stock.
-pub(super) fn item(cells: Cells<'_>, at: usize, sku: Sku) -> Cell<Item> {
-    let days = cells.maybe_int(at + 2, "lead_time_days")?;
-    let lead_time_days = days
-        .map(u16::try_from)
-        .transpose()
-        .map_err(|error| cells.corrupt("lead_time_days", &error))?;
-    Ok(Item {
-        sku,
-        display_name: cells.text(at, "display_name")?.to_owned(),
-        backorderable: cells.int(at + 1, "backorderable")? != 0,
-        lead_time_days,
-        max_backlog: cells.maybe_units(at + 3, "max_backlog")?,
-        safety_stock: cells.units(at + 4, "safety_stock")?,
-    })
-}
+/// Texts of dates: a round has few of them, many times.
+pub(super) type DateTexts = HashMap<Date, String>;
 
-/// Counters from a position; zeros where there is no row.
-pub(super) fn stock(cells: Cells<'_>, at: usize) -> Cell<Stock> {
-    if cells.maybe_int(at, "on_hand")?.is_none() {
-        return Ok(Stock::default());
+/// Binds a row to a statement's parameters.
+pub(super) fn bind(
+    statement: &mut Statement<'_>,
+    rows: &Rows,
+    row: usize,
+    dates: &mut DateTexts,
+) -> Result<(), rusqlite::Error> {
+    for (parameter, column) in (1..).zip(rows.columns()) {
+        match column {
+            Column::Ints(cells) => statement.raw_bind_parameter(parameter, cells.get(row).copied().flatten())?,
+            Column::Texts(cells) => statement.raw_bind_parameter(parameter, cells.get(row))?,
+            Column::Dates(cells) => {
+                let date = cells.get(row).copied().flatten();
+                let text = date.map(|date| dates.entry(date).or_insert_with(|| date.to_string()).as_str());
+                statement.raw_bind_parameter(parameter, text)?;
+            }
+        }
     }
-    Ok(Stock {
-        on_hand: cells.units(at, "on_hand")?,
-        allocated: cells.units(at + 1, "allocated")?,
-        backlog: cells.units(at + 2, "backlog")?,
-        pending_refill: cells.maybe_parsed(at + 3, "pending_refill", codec::from_json)?,
-    })
-}
-
-/// An order without its lines, from all columns but the first, its location.
-pub(super) fn order(cells: Cells<'_>) -> Cell<Order> {
-    let state = codec::order_state(cells.int(3, "state")?).map_err(|error| cells.corrupt("state", &error))?;
-    Ok(Order {
-        sequence: Sequence(cells.int(1, "sequence")?),
-        order_id: cells.parsed(2, "order_id", OrderId::parse)?,
-        state,
-        lacking: cells.units(4, "lacking")?,
-        currency: cells.maybe_parsed(5, "currency", Currency::parse)?,
-        placed_at: cells.instant(6, "placed_at_us")?,
-        promised_ship_date: cells.date(7, "promised_ship_date")?,
-        calendar_version: cells.int(8, "calendar_version")?,
-        terms: cells.maybe_parsed(9, "terms", codec::from_json)?.unwrap_or_default(),
-        released_at: cells.maybe_instant(10, "released_at_us")?,
-        ship_by_date: cells.maybe_parsed(11, "ship_by_date", codec::date)?,
-        shipped_at: cells.maybe_instant(12, "shipped_at_us")?,
-        cancelled_at: cells.maybe_instant(13, "cancelled_at_us")?,
-        shipment: cells.maybe_parsed(14, "shipment", codec::from_json)?,
-        event_sequence: EventSequence(cells.int(15, "event_sequence")?),
-        lines: Vec::new(),
-    })
-}
-
-/// A line, from all columns but the first two, its order's place.
-pub(super) fn line(cells: Cells<'_>, sku: Sku) -> Cell<OrderLine> {
-    let quantity = Quantity::parse(cells.int(4, "quantity")?).map_err(|error| cells.corrupt("quantity", &error))?;
-    let line = OrderLine {
-        number: LineNumber(cells.int(2, "line_number")?),
-        sku,
-        sku_key: SkuKey(cells.int(3, "sku_key")?),
-        quantity,
-        cancelled: cells.units(5, "cancelled")?,
-        lacking: cells.units(6, "lacking")?,
-        price: cells.maybe_amount(7, "price_units")?,
-        refunded: cells.maybe_amount(9, "refunded_units")?.unwrap_or(Amount::ZERO),
-        ready_date: cells.date(11, "ready_date")?,
-        promised_ship_date: cells.date(12, "promised_ship_date")?,
-        basis: cells
-            .maybe_parsed(13, "basis", codec::from_json)?
-            .unwrap_or_else(|| codec::all_on_hand(quantity.units())),
-    };
-    let known = line
-        .cancelled
-        .checked_add(line.lacking)
-        .filter(|known| *known <= quantity.units());
-    known
-        .map(|_| line)
-        .ok_or_else(|| cells.corrupt("lacking", &"more is cancelled and lacking than was ordered"))
-}
-
-/// An inbound without its lines, from all columns but the first two, its keys.
-pub(super) fn inbound(cells: Cells<'_>) -> Cell<Inbound> {
-    Ok(Inbound {
-        inbound_id: cells.parsed(2, "inbound_id", InboundId::parse)?,
-        expected_date: cells.date(3, "expected_date")?,
-        state: codec::inbound_state(cells.int(4, "state")?).map_err(|error| cells.corrupt("state", &error))?,
-        lines: Vec::new(),
-    })
-}
-
-/// An event, from its number, instant, order and payload.
-pub(super) fn event(cells: Cells<'_>) -> Cell<Event> {
-    Ok(Event {
-        event_sequence: EventSequence(cells.int(0, "event_sequence")?),
-        at: cells.instant(1, "at_us")?,
-        order_id: cells.maybe_parsed(2, "order_id", OrderId::parse)?,
-        payload: cells.parsed(3, "payload", codec::from_json)?,
-    })
+    Ok(())
 }

@@ -55,11 +55,9 @@ async fn every_broken_invariant_is_found() {
         )
         .await;
         if name == "first_come_first_served" {
-            meddle(&database, "UPDATE orders SET state = 2, lacking = 1 WHERE sequence = 2")
-                .await
-                .expect(name);
+            meddle(&database, "UPDATE orders SET state = 2, lacking = 1 WHERE sequence = 2").expect(name);
         }
-        meddle(&database, statement).await.expect(statement);
+        meddle(&database, statement).expect(statement);
         let report = store.check_invariant(name, None).await.expect(name);
         assert!(
             report.violations > 0 && !report.examples.is_empty(),
@@ -88,9 +86,7 @@ async fn refunds_of_large_amounts_add_up() {
     )
     .await;
     assert_invariants(&store).await;
-    meddle(&database, "UPDATE cancellations SET refund_nanos = refund_nanos + 1")
-        .await
-        .expect("a row");
+    meddle(&database, "UPDATE cancellations SET refund_nanos = refund_nanos + 1").expect("a row");
     let report = store.check_invariant("refunds_match_cancellations", None).await;
     assert_eq!(
         report.expect("rows can be read").examples,
@@ -106,12 +102,12 @@ async fn units_may_be_out_of_turn_while_a_refill_goes_on() {
     set_up(&store).await;
     accepted(&store, &[reserve("o2", &[("A", 6)]), reserve("o3", &[("A", 6)])]).await;
     let out_of_turn = "UPDATE order_lines SET lacking = quantity - 1 WHERE sequence = 3";
-    meddle(&database, out_of_turn).await.expect("a row");
+    meddle(&database, out_of_turn).expect("a row");
     for (statement, violations) in [
         ("UPDATE stock SET pending_refill = NULL", 1),
         ("UPDATE stock SET pending_refill = '{}'", 0),
     ] {
-        meddle(&database, statement).await.expect("a row");
+        meddle(&database, statement).expect("a row");
         let report = store.check_invariant("first_come_first_served", None).await;
         assert_eq!(report.expect("rows can be read").violations, violations, "{statement}");
     }

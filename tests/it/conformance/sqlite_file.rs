@@ -10,8 +10,7 @@ use holdfast::domain::Instant;
 use holdfast::sequencer::round::CommandRound;
 use holdfast::store::sqlite::{SqliteOptions, SqliteStore};
 use holdfast::store::{Page, Round, Store, StoreError, Verdict};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{ConnectOptions as _, Connection as _};
+use rusqlite::Connection;
 
 use super::warehouse::{
     Sqlite, accepted, assert_invariants, counters, look, now, place, put_item, put_location, receive, reserve,
@@ -38,20 +37,12 @@ async fn try_run(store: &SqliteStore, commands: &[Command]) -> Result<(), StoreE
 }
 
 /// Another hand on the file.
-async fn raw(database: &Sqlite) -> SqliteConnection {
-    SqliteConnectOptions::new()
-        .filename(database.path())
-        .create_if_missing(true)
-        .connect()
-        .await
-        .expect("the file opens")
+fn raw(database: &Sqlite) -> Connection {
+    Connection::open(database.path()).expect("the file opens")
 }
 
-pub(crate) async fn meddle(database: &Sqlite, statement: &'static str) -> Result<u64, sqlx::Error> {
-    let mut connection = raw(database).await;
-    let done = sqlx::query(statement).execute(&mut connection).await;
-    connection.close().await.expect("the file closes");
-    done.map(|done| done.rows_affected())
+pub(crate) fn meddle(database: &Sqlite, statement: &str) -> rusqlite::Result<usize> {
+    raw(database).execute(statement, [])
 }
 
 #[tokio::test]
@@ -108,7 +99,7 @@ async fn a_closed_store_answers_that_it_is_closed() {
 async fn a_file_is_opened_once() {
     let database = Sqlite::new();
     let store = database.open().await;
-    let error = database.try_open().await.expect_err("it is in use").to_string();
+    let error = database.try_open().expect_err("it is in use").to_string();
     assert!(error.contains("in use by another process"), "{error}");
     drop(store);
     database.open().await;
@@ -119,8 +110,8 @@ async fn a_schema_of_tomorrow_is_refused_by_name() {
     let database = Sqlite::new();
     database.open().await.close().await;
     let tomorrow = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (9001, 'x', 1, x'00', 0)";
-    meddle(&database, tomorrow).await.expect("a row");
-    let error = database.try_open().await.expect_err("it is unknown");
+    meddle(&database, tomorrow).expect("a row");
+    let error = database.try_open().expect_err("it is unknown");
     assert!(
         matches!(&error, StoreError::Storage(said) if said.contains("9001")),
         "{error}"
@@ -130,15 +121,15 @@ async fn a_schema_of_tomorrow_is_refused_by_name() {
 #[tokio::test]
 async fn a_file_of_another_kind_is_refused() {
     let database = Sqlite::new();
-    meddle(&database, "CREATE TABLE theirs (x)").await.expect("a table");
-    assert!(matches!(database.try_open().await, Err(StoreError::Storage(_))));
+    meddle(&database, "CREATE TABLE theirs (x)").expect("a table");
+    assert!(matches!(database.try_open(), Err(StoreError::Storage(_))));
     let database = Sqlite::new();
     std::fs::write(
         database.path(),
         "no database at all, but long enough to be looked at".repeat(100),
     )
     .expect("a file");
-    assert!(matches!(database.try_open().await, Err(StoreError::Storage(_))));
+    assert!(matches!(database.try_open(), Err(StoreError::Storage(_))));
 }
 
 #[tokio::test]
@@ -152,7 +143,7 @@ async fn promises_and_events_cannot_be_rewritten() {
         "UPDATE events SET at_us = 0",
         "DELETE FROM events",
     ] {
-        let error = meddle(&database, statement).await.expect_err(statement).to_string();
+        let error = meddle(&database, statement).expect_err(statement).to_string();
         assert!(error.contains("never"), "{statement}: {error}");
     }
 }
@@ -172,7 +163,7 @@ async fn a_corrupt_row_is_named() {
         let database = Sqlite::new();
         let store = database.open().await;
         set_up(&store).await;
-        meddle(&database, statement).await.expect(statement);
+        meddle(&database, statement).expect(statement);
         let error = try_run(&store, &[reserve("o1", &[("A", 2)])])
             .await
             .expect_err(statement);
@@ -189,7 +180,7 @@ async fn a_write_that_touches_other_rows_than_it_must_is_not_committed() {
     let store = database.open().await;
     set_up(&store).await;
     let statement = "CREATE TRIGGER losing BEFORE INSERT ON events BEGIN SELECT RAISE(IGNORE); END";
-    meddle(&database, statement).await.expect("a trigger");
+    meddle(&database, statement).expect("a trigger");
     let error = try_run(&store, &[reserve("o2", &[("A", 1)])])
         .await
         .expect_err("an event is lost");
@@ -205,7 +196,7 @@ async fn a_write_that_touches_other_rows_than_it_must_is_not_committed() {
         "{error}"
     );
     assert_eq!(counters(&store, "A").await, (5, 2, 0));
-    meddle(&database, "DROP TRIGGER losing").await.expect("it goes");
+    meddle(&database, "DROP TRIGGER losing").expect("it goes");
     accepted(&store, &[reserve("o2", &[("A", 1)])]).await;
     assert_invariants(&store).await;
 }
@@ -216,10 +207,8 @@ async fn a_refused_statement_names_itself_and_leaves_nothing() {
     let store = database.open().await;
     set_up(&store).await;
     let stray = "INSERT INTO events (location_key, event_sequence, at_us, payload) VALUES (1, 99, 0, '{}')";
-    meddle(&database, stray).await.expect("a row");
-    meddle(&database, "UPDATE location_numbers SET next_event = 99")
-        .await
-        .expect("a row");
+    meddle(&database, stray).expect("a row");
+    meddle(&database, "UPDATE location_numbers SET next_event = 99").expect("a row");
     let error = try_run(&store, &[reserve("o2", &[("A", 1)])])
         .await
         .expect_err("its number is taken");
@@ -245,7 +234,7 @@ async fn a_full_disk_stops_the_store_and_acknowledges_nothing() {
     drop(store);
     let mut options = SqliteOptions::new(database.path());
     options.pages_max = Some(60);
-    let store = SqliteStore::open(&options).await.expect("the store opens");
+    let store = SqliteStore::open(&options).expect("the store opens");
     let orders: Vec<_> = (0..2_000)
         .map(|number| reserve(&format!("x{number}"), &[("A", 1)]))
         .collect();
@@ -260,7 +249,7 @@ async fn a_directory_in_place_of_a_file_is_refused() {
     for name in ["holdfast.db", "holdfast.db.lock"] {
         let database = Sqlite::new();
         std::fs::create_dir(database.path().with_file_name(name)).expect("a directory");
-        let error = database.try_open().await.expect_err(name);
+        let error = database.try_open().expect_err(name);
         assert!(matches!(error, StoreError::Storage(_)) && error.is_fatal(), "{error}");
     }
 }
@@ -272,12 +261,10 @@ async fn a_damaged_page_stops_the_store_when_it_is_read() {
     set_up(&store).await;
     store.close().await;
     drop(store);
-    let mut connection = raw(&database).await;
-    let page: i64 = sqlx::query_scalar("SELECT rootpage FROM sqlite_schema WHERE name = 'stock'")
-        .fetch_one(&mut connection)
-        .await
+    let query = "SELECT rootpage FROM sqlite_schema WHERE name = 'stock'";
+    let page: i64 = raw(&database)
+        .query_row(query, [], |row| row.get(0))
         .expect("the table is there");
-    connection.close().await.expect("the file closes");
     let mut bytes = std::fs::read(database.path()).expect("the file");
     let first = usize::try_from(page - 1).expect("a page") * PAGE_BYTES;
     bytes[first..first + PAGE_BYTES].fill(0xFF);
@@ -320,7 +307,7 @@ async fn a_reader_that_does_not_end_holds_up_neither_checks_nor_the_end() {
     let database = Sqlite::new();
     let mut options = SqliteOptions::new(database.path());
     options.readers = 1;
-    let store = Arc::new(SqliteStore::open(&options).await.expect("the store opens"));
+    let store = Arc::new(SqliteStore::open(&options).expect("the store opens"));
     set_up(&*store).await;
     let ((began, has_begun), (end, may_end)) = (mpsc::channel(), mpsc::channel());
     let mut endless = Endless { began, end: may_end };

@@ -34,12 +34,13 @@ impl Sqlite {
         self.0.path().join("holdfast.db")
     }
 
+    #[expect(clippy::unused_async, reason = "another database is opened over the network")]
     pub(crate) async fn open(&self) -> SqliteStore {
-        self.try_open().await.expect("the store opens")
+        self.try_open().expect("the store opens")
     }
 
-    pub(crate) async fn try_open(&self) -> Result<SqliteStore, StoreError> {
-        SqliteStore::open(&SqliteOptions::new(self.path())).await
+    pub(crate) fn try_open(&self) -> Result<SqliteStore, StoreError> {
+        SqliteStore::open(&SqliteOptions::new(self.path()))
     }
 }
 

@@ -67,6 +67,11 @@ impl Core {
     }
 }
 
+/// Orders that are named, and those whose ids are claimed again.
+fn orders_of(footprint: &Footprint) -> impl Iterator<Item = &OrderId> {
+    footprint.orders.iter().chain(&footprint.claims)
+}
+
 /// What is named, and everything else.
 struct Everything(Footprint);
 
@@ -78,6 +83,7 @@ impl Everything {
         all.skus.extend_from_slice(&named.skus);
         all.items.extend_from_slice(&named.items);
         all.orders.extend_from_slice(&named.orders);
+        all.claims.extend_from_slice(&named.claims);
         all.settle();
         self.0
     }
@@ -91,6 +97,7 @@ impl Rows {
             skus: self.stocks.keys().cloned().collect(),
             items: self.items.keys().cloned().collect(),
             orders: self.orders.keys().cloned().collect(),
+            claims: Vec::new(),
             cancellations: self.orders.keys().cloned().collect(),
             receipts: self.receipts.keys().cloned().collect(),
             adjustments: self.adjustments.keys().cloned().collect(),
@@ -103,7 +110,7 @@ impl Rows {
         let named = footprint.items.iter().collect::<BTreeSet<_>>();
         stocks.extend(self.stocks.keys().filter(|(_, sku)| named.contains(sku)).cloned());
         let mut locations: BTreeSet<_> = footprint.locations.iter().cloned().collect();
-        for (location_id, order) in footprint.orders.iter().filter_map(|id| self.orders.get(id)) {
+        for (location_id, order) in orders_of(footprint).filter_map(|id| self.orders.get(id)) {
             locations.insert(location_id.clone());
             stocks.extend(order.lines.iter().map(|line| (location_id.clone(), line.sku.clone())));
         }
@@ -139,7 +146,7 @@ impl Rows {
     }
 
     fn load_named(&self, ws: &mut WorkingSet, footprint: &Footprint) {
-        for order_id in &footprint.orders {
+        for order_id in orders_of(footprint) {
             self.load_order(ws, order_id);
         }
         for ((order_id, request_id), slot) in &self.cancellations {

@@ -26,7 +26,7 @@ const SHORT_REFILL_LINES: i64 = 2;
 
 fn sqlite(directory: &tempfile::TempDir, name: &str) -> StoreSystem {
     let options = SqliteOptions::new(directory.path().join(name));
-    StoreSystem::new(async || Arc::new(SqliteStore::open(&options).await.expect("a store")) as Arc<dyn Store>)
+    StoreSystem::new(async || Arc::new(SqliteStore::open(&options).expect("a store")) as Arc<dyn Store>)
 }
 
 #[test]
@@ -35,7 +35,7 @@ fn sqlite_agrees_with_the_model_over_many_random_commands() {
     let commands = from_environment("HOLDFAST_MODEL_STORE_COMMANDS").unwrap_or(COMMANDS);
     let seed = from_environment("HOLDFAST_MODEL_SEED").unwrap_or_else(random_seed);
     let options = SqliteOptions::new(directory.path().join("model.db"));
-    let open = async || Arc::new(SqliteStore::open(&options).await.expect("a store")) as Arc<dyn Store>;
+    let open = async || Arc::new(SqliteStore::open(&options).expect("a store")) as Arc<dyn Store>;
     run_against_store(open, commands, seed);
 }
 

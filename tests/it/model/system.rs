@@ -210,7 +210,12 @@ impl Round for Observer<'_> {
 
     fn decide(&mut self, ws: &mut WorkingSet) -> Verdict {
         self.seen = Observed::default();
-        for (_, slot) in ws.locations.iter() {
+        let asked = |id: &LocationId| self.ids.locations.contains(id);
+        for (_, slot) in ws
+            .locations
+            .iter()
+            .filter(|(_, slot)| asked(&slot.location.location_id))
+        {
             let seen = (slot.location.clone(), slot.next_order.0, slot.next_event.0);
             self.seen.locations.insert(slot.location.location_id.clone(), seen);
         }

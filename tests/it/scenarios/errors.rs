@@ -248,9 +248,7 @@ async fn a_token_that_is_not_ours_is_refused() {
 /// A shop whose store fails or stalls by the number of the round; the first two set it up.
 pub(super) async fn faulty_shop(limits: Limits, faults: impl FnMut(u64) -> Option<Fault> + Send + 'static) -> Shop {
     let directory = tempfile::tempdir().expect("a directory");
-    let store = SqliteStore::open(&SqliteOptions::new(directory.path().join("shop.db")))
-        .await
-        .expect("a store");
+    let store = SqliteStore::open(&SqliteOptions::new(directory.path().join("shop.db"))).expect("a store");
     let store: Arc<dyn Store> = Arc::new(FaultyStore::new(store, Box::new(faults)));
     let mut shop = Shop::on_with(store, directory, limits).await;
     shop.put_location(location(W1)).await;

@@ -45,7 +45,7 @@ impl Shop {
     pub(crate) async fn empty() -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let options = SqliteOptions::new(directory.path().join("shop.db"));
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&options).await.expect("a store"));
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&options).expect("a store"));
         Self::on_with(store, directory, Limits::default()).await
     }
 

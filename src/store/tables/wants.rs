@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::StoreError;
-use super::arrays::{Rows, groups};
+use super::super::{StoreError, codec};
+use super::Database;
+use super::cells::Cells;
 use super::load::{Loader, PlaceKey};
-use super::rows::Cells;
-use super::sql;
+use super::statements::Load;
 use crate::allocator::footprint::Wants;
 use crate::allocator::working_set::{Index, Known, OpenInbound, OrderSlot, Place, StockSlot};
 use crate::domain::ids::{InboundId, LineNumber, LocationId, Sequence, Sku};
@@ -18,9 +18,9 @@ type StockKey = (i64, i64);
 /// A line that lacks units: its place in its queue, its order, its position there.
 type Asked = (Place, Index<OrderSlot>, usize);
 
-impl Loader<'_> {
+impl<D: Database> Loader<'_, D> {
     /// Loads what is wanted.
-    pub(super) async fn load_wants(&mut self, wants: &Wants) -> Result<(), StoreError> {
+    pub(in crate::store) async fn load_wants(&mut self, wants: &Wants) -> Result<(), StoreError> {
         if wants.is_empty() {
             return Ok(());
         }
@@ -32,12 +32,12 @@ impl Loader<'_> {
             .map(|(place, _)| *place)
             .chain(holders)
             .collect();
-        self.load_orders_at(&places).await?;
+        self.load_orders_at(&places).await.map(drop)?;
         for (stock, lines) in heads {
             self.set_queue(wants, stock, &lines)?;
         }
         for stock in self.stocks_of(&wants.holders).into_values() {
-            self.ws.stocks.note(stock).holders_known = true;
+            self.loaded.ws.stocks.note(stock).holders_known = true;
         }
         self.load_open_inbounds(&wants.inbounds).await?;
         self.load_units_ahead(wants).await
@@ -50,13 +50,16 @@ impl Loader<'_> {
     ) -> BTreeMap<StockKey, Index<StockSlot>> {
         let found = keys
             .into_iter()
-            .filter_map(|(location_id, sku)| self.ws.find_stock_of(location_id, sku));
+            .filter_map(|(location_id, sku)| self.loaded.ws.find_stock_of(location_id, sku));
         found.map(|index| (self.stock_key(index), index)).collect()
     }
 
     fn stock_key(&self, stock: Index<StockSlot>) -> StockKey {
-        let slot = self.ws.stock(stock);
-        (self.ws.location(slot.location).key.0, self.ws.item(slot.item).key.0)
+        let slot = self.loaded.ws.stock(stock);
+        (
+            self.loaded.ws.location(slot.location).key.0,
+            self.loaded.ws.item(slot.item).key.0,
+        )
     }
 
     /// The first lines of each queue that is wanted.
@@ -64,25 +67,22 @@ impl Loader<'_> {
         &mut self,
         wants: &Wants,
     ) -> Result<BTreeMap<Index<StockSlot>, Vec<(PlaceKey, LineNumber)>>, StoreError> {
-        let (mut rows, mut heads, mut stocks) = (Rows::new(), BTreeMap::new(), Vec::new());
+        let (mut given, mut heads, mut stocks) = (Load::QueueHeads.rows(), BTreeMap::new(), Vec::new());
         for ((location_id, sku), lines) in &wants.queues {
-            if let Some(stock) = self.ws.find_stock_of(location_id, sku).filter(|_| *lines > 0) {
+            if let Some(stock) = self.loaded.ws.find_stock_of(location_id, sku).filter(|_| *lines > 0) {
                 let (location_key, sku_key) = self.stock_key(stock);
-                rows.row().int(location_key).int(sku_key).int(*lines).end();
+                given.row().int(location_key).int(sku_key).int(*lines).end();
                 heads.insert(stock, Vec::new());
                 stocks.push(stock);
             }
         }
-        if rows.is_empty() {
-            return Ok(heads);
-        }
-        for row in &self.connection.fetch(sql::LOAD_QUEUE_HEADS, [rows.into()]).await? {
-            let cells = Cells::new(row, "order_lines", 5);
+        for row in &self.find(Load::QueueHeads, &given).await? {
+            let cells = Cells::new(row, "order_lines", 3);
             let stock = stocks
-                .get(cells.position(0, "sku_key")?)
-                .ok_or_else(|| cells.corrupt("sku_key", &"it was not asked for"))?;
-            let place = (cells.int(1, "location_key")?, cells.int(3, "sequence")?);
-            let number = LineNumber(cells.int(4, "line_number")?);
+                .get(cells.at())
+                .ok_or_else(|| cells.corrupt("sequence", &"it was not asked for"))?;
+            let place = (cells.int(0, "location_key")?, cells.int(1, "sequence")?);
+            let number = LineNumber(cells.int(2, "line_number")?);
             heads.entry(*stock).or_default().push((place, number));
         }
         Ok(heads)
@@ -95,7 +95,11 @@ impl Loader<'_> {
         stock: Index<StockSlot>,
         lines: &[(PlaceKey, LineNumber)],
     ) -> Result<(), StoreError> {
-        let wanted = wants.queues.get(&self.ws.stock_ids(stock)).copied().unwrap_or_default();
+        let wanted = wants
+            .queues
+            .get(&self.loaded.ws.stock_ids(stock))
+            .copied()
+            .unwrap_or_default();
         let mut last = None;
         for (place, number) in lines {
             let order = self.order_at(*place).ok_or_else(|| StoreError::Corrupt {
@@ -106,26 +110,27 @@ impl Loader<'_> {
             })?;
             let place = (Sequence(place.1), *number);
             last = Some(place);
-            self.ws.stocks.note(stock).queue.insert(place, order);
+            self.loaded.ws.stocks.note(stock).queue.insert(place, order);
         }
         let is_whole = i64::try_from(lines.len()).is_ok_and(|came| came < wanted);
-        self.ws.stocks.note(stock).queue_known = match last {
+        self.loaded.ws.stocks.note(stock).queue_known = match last {
             Some(last) if !is_whole => Known::Through(last),
             _ => Known::All,
         };
         Ok(())
     }
 
-    /// The places of open orders that hold units of a SKU.
+    /// The places of open orders that hold units of a SKU: one walk along the open orders of each location.
     async fn find_holders(&mut self, wanted: &[(LocationId, Sku)]) -> Result<Vec<PlaceKey>, StoreError> {
-        let stocks = self.stocks_of(wanted);
-        if stocks.is_empty() {
-            return Ok(Vec::new());
+        let mut by_location: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+        for (location_key, sku_key) in self.stocks_of(wanted).into_keys() {
+            by_location.entry(location_key).or_default().push(sku_key);
         }
-        let rows = self
-            .connection
-            .fetch(sql::LOAD_HOLDERS, [groups(stocks.into_keys())])
-            .await?;
+        let mut given = Load::Holders.rows();
+        for (location_key, sku_keys) in &by_location {
+            given.row().int(*location_key).text(&codec::to_json(sku_keys)).end();
+        }
+        let rows = self.find(Load::Holders, &given).await?;
         let places = rows.iter().map(|row| {
             let cells = Cells::new(row, "orders", 2);
             Ok((cells.int(0, "location_key")?, cells.int(1, "sequence")?))
@@ -135,17 +140,11 @@ impl Loader<'_> {
 
     async fn load_open_inbounds(&mut self, wanted: &[(LocationId, Sku)]) -> Result<(), StoreError> {
         let stocks = self.stocks_of(wanted);
-        if stocks.is_empty() {
-            return Ok(());
-        }
         for stock in stocks.values() {
-            self.ws.stocks.note(*stock).inbounds = Some(Vec::new());
+            self.loaded.ws.stocks.note(*stock).inbounds = Some(Vec::new());
         }
-        let rows = self
-            .connection
-            .fetch(sql::LOAD_OPEN_INBOUNDS, [groups(stocks.keys().copied())])
-            .await?;
-        for row in &rows {
+        let given = Load::OpenInbounds.pairs(stocks.keys().copied());
+        for row in &self.find(Load::OpenInbounds, &given).await? {
             let cells = Cells::new(row, "inbound_lines", 3);
             let inbound_id = cells.parsed(2, "inbound_id", InboundId::parse)?;
             let open = OpenInbound {
@@ -155,7 +154,13 @@ impl Loader<'_> {
             };
             let stock = stocks.get(&(cells.int(0, "location_key")?, cells.int(1, "sku_key")?));
             let stock = stock.ok_or_else(|| cells.corrupt("sku_key", &"it was not asked for"))?;
-            self.ws.stocks.note(*stock).inbounds.get_or_insert_default().push(open);
+            self.loaded
+                .ws
+                .stocks
+                .note(*stock)
+                .inbounds
+                .get_or_insert_default()
+                .push(open);
         }
         Ok(())
     }
@@ -165,9 +170,11 @@ impl Loader<'_> {
     async fn load_units_ahead(&mut self, wants: &Wants) -> Result<(), StoreError> {
         let mut asked: BTreeMap<StockKey, Vec<Asked>> = BTreeMap::new();
         for id in &wants.ahead {
-            let Some(index) = self.ws.orders.find(id) else { continue };
+            let Some(index) = self.loaded.ws.orders.find(id) else {
+                continue;
+            };
             let (location_key, _) = self.place_of(index);
-            let slot = self.ws.orders.note(index);
+            let slot = self.loaded.ws.orders.note(index);
             slot.units_ahead = vec![Units::ZERO; slot.order.lines.len()];
             for (at, line) in slot
                 .order
@@ -183,28 +190,25 @@ impl Loader<'_> {
                     .push((place, index, at));
             }
         }
-        let mut rows = Rows::new();
+        let mut given = Load::UnitsAhead.rows();
         for ((location_key, sku_key), lines) in &mut asked {
             lines.sort_unstable_by_key(|(place, ..)| *place);
             let mut low = (Sequence(0), LineNumber(0));
             for (high, ..) in lines {
-                let row = rows.row().int(*location_key).int(*sku_key).int(low.0.0).int(low.1.0);
+                let row = given.row().int(*location_key).int(*sku_key).int(low.0.0).int(low.1.0);
                 row.int(high.0.0).int(high.1.0).end();
                 low = *high;
             }
         }
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let sums = self.connection.fetch(sql::LOAD_UNITS_AHEAD, [rows.into()]).await?;
+        let sums = self.find(Load::UnitsAhead, &given).await?;
         let mut sums = sums
             .iter()
-            .map(|row| Cells::new(row, "order_lines", 1).units(1, "lacking"));
+            .map(|row| Cells::new(row, "order_lines", 0).units(0, "lacking"));
         for lines in asked.into_values() {
             let mut ahead = Units::ZERO;
             for (_, order, at) in lines {
                 ahead += sums.next().unwrap_or(Ok(Units::ZERO))?;
-                let all = &mut self.ws.orders.note(order).units_ahead;
+                let all = &mut self.loaded.ws.orders.note(order).units_ahead;
                 all.iter_mut().skip(at).take(1).for_each(|units| *units = ahead);
             }
         }

@@ -3,23 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::{StoreError, codec};
-use super::arrays::groups;
+use super::Database;
+use super::cells::{self, Cells};
 use super::load::{Loader, PlaceKey};
-use super::rows::{self, Cells};
-use super::sql;
+use super::statements::Load;
 use crate::allocator::working_set::{AdjustmentSlot, CancellationSlot, InboundSlot, ReceiptSlot};
 use crate::domain::ids::{AdjustmentId, InboundId, InboundKey, LocationId, OrderId, ReceiptId, RequestId};
 use crate::domain::inbound::{Inbound, InboundLine};
 use crate::domain::money::Money;
 
-impl Loader<'_> {
+impl<D: Database> Loader<'_, D> {
     pub(super) async fn load_cancellations(&mut self, orders: &[OrderId]) -> Result<(), StoreError> {
-        let found = orders.iter().filter_map(|id| self.ws.orders.find(id));
+        let found = orders.iter().filter_map(|id| self.loaded.ws.orders.find(id));
         let places: BTreeSet<_> = found.map(|order| self.place_of(order)).collect();
-        if places.is_empty() {
-            return Ok(());
-        }
-        for row in &self.connection.fetch(sql::LOAD_CANCELLATIONS, [groups(places)]).await? {
+        for row in &self
+            .find(Load::Cancellations, &Load::Cancellations.pairs(places))
+            .await?
+        {
             let cells = Cells::new(row, "cancellations", 3);
             let place = (cells.int(0, "location_key")?, cells.int(1, "sequence")?);
             let order = self
@@ -33,6 +33,7 @@ impl Loader<'_> {
                 .map_err(|error| cells.corrupt("request_id", &error))?;
             let amount = cells.maybe_amount(6, "refund_units")?;
             let refund = self
+                .loaded
                 .ws
                 .order(order)
                 .currency
@@ -46,33 +47,31 @@ impl Loader<'_> {
                 completes: cells.int(5, "completes")? != 0,
                 refund,
             };
-            self.ws.cancellations.load((order, request_id), slot);
+            self.loaded.ws.cancellations.load((order, request_id), slot);
         }
         Ok(())
     }
 
     /// Ids at known locations, by location key.
-    fn known<'i, T>(&self, ids: &'i [(LocationId, T)]) -> Vec<(i64, &'i T)> {
+    fn known<'i, T>(&self, ids: &'i [(LocationId, T)], text: impl Fn(&'i T) -> &'i str) -> Vec<(i64, &'i str)> {
+        let ws = &self.loaded.ws;
         let known = ids
             .iter()
-            .filter_map(|(location, id)| Some((self.ws.locations.find(location)?, id)));
+            .filter_map(|(location, id)| Some((ws.locations.find(location)?, id)));
         known
-            .map(|(location, id)| (self.ws.location(location).key.0, id))
+            .map(|(location, id)| (ws.location(location).key.0, text(id)))
             .collect()
     }
 
     pub(super) async fn load_receipts(&mut self, ids: &[(LocationId, ReceiptId)]) -> Result<(), StoreError> {
-        let known = self.known(ids);
-        if known.is_empty() {
-            return Ok(());
-        }
-        for row in &self.connection.fetch(sql::LOAD_RECEIPTS, [groups(known)]).await? {
+        let given = Load::Receipts.named(self.known(ids, ReceiptId::as_str));
+        for row in &self.find(Load::Receipts, &given).await? {
             let cells = Cells::new(row, "receipts", 2);
             let location = self.location_at(cells, cells.int(0, "location_key")?)?;
             let content = cells.parsed(2, "content", codec::from_json)?;
             let answer = cells.parsed(3, "answer", codec::from_json)?;
             let id = cells.parsed(1, "receipt_id", ReceiptId::parse)?;
-            self.ws.receipts.load(
+            self.loaded.ws.receipts.load(
                 (location, id),
                 ReceiptSlot {
                     location,
@@ -85,11 +84,8 @@ impl Loader<'_> {
     }
 
     pub(super) async fn load_adjustments(&mut self, ids: &[(LocationId, AdjustmentId)]) -> Result<(), StoreError> {
-        let known = self.known(ids);
-        if known.is_empty() {
-            return Ok(());
-        }
-        for row in &self.connection.fetch(sql::LOAD_ADJUSTMENTS, [groups(known)]).await? {
+        let given = Load::Adjustments.named(self.known(ids, AdjustmentId::as_str));
+        for row in &self.find(Load::Adjustments, &given).await? {
             let cells = Cells::new(row, "adjustments", 2);
             let location = self.location_at(cells, cells.int(0, "location_key")?)?;
             let adjustment_id = cells.parsed(1, "adjustment_id", AdjustmentId::parse)?;
@@ -105,28 +101,24 @@ impl Loader<'_> {
                 delta,
                 answer,
             };
-            self.ws.adjustments.load((location, adjustment_id), slot);
+            self.loaded.ws.adjustments.load((location, adjustment_id), slot);
         }
         Ok(())
     }
 
     pub(super) async fn load_inbounds(&mut self, ids: &[(LocationId, InboundId)]) -> Result<(), StoreError> {
-        let known = self.known(ids);
-        if known.is_empty() {
-            return Ok(());
-        }
-        let rows = self.connection.fetch(sql::LOAD_INBOUNDS, [groups(known)]).await?;
+        let given = Load::Inbounds.named(self.known(ids, InboundId::as_str));
+        let rows = self.find(Load::Inbounds, &given).await?;
         let mut inbounds: BTreeMap<PlaceKey, Inbound> = BTreeMap::new();
         for row in &rows {
             let cells = Cells::new(row, "inbounds", 3);
             inbounds.insert(
                 (cells.int(0, "location_key")?, cells.int(1, "inbound_key")?),
-                rows::inbound(cells)?,
+                cells::inbound(cells)?,
             );
         }
         let lines = self
-            .connection
-            .fetch(sql::LOAD_INBOUND_LINES, [groups(inbounds.keys().copied())])
+            .find(Load::InboundLines, &Load::InboundLines.pairs(inbounds.keys().copied()))
             .await?;
         self.load_items_of(&lines, "inbound_lines").await?;
         for row in &lines {
@@ -145,9 +137,9 @@ impl Loader<'_> {
             });
         }
         for ((location_key, inbound_key), inbound) in inbounds {
-            if let Some(location) = self.locations.get(&location_key).copied() {
+            if let Some(location) = self.loaded.locations.get(&location_key).copied() {
                 let id = inbound.inbound_id.clone();
-                self.ws.inbounds.load(
+                self.loaded.ws.inbounds.load(
                     (location, id),
                     InboundSlot {
                         location,

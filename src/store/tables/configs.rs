@@ -9,11 +9,11 @@ use crate::domain::ids::LocationKey;
 
 /// The newest configuration that was read of each location.
 #[derive(Debug, Default)]
-pub(super) struct Configs(Mutex<HashMap<LocationKey, (i64, Location)>>);
+pub(in crate::store) struct Configs(Mutex<HashMap<LocationKey, (i64, Location)>>);
 
 impl Configs {
     /// The configuration of a location at a version.
-    pub(super) fn find(&self, key: LocationKey, version: i64) -> Option<Location> {
+    pub(in crate::store) fn find(&self, key: LocationKey, version: i64) -> Option<Location> {
         let kept = self.lock();
         kept.get(&key)
             .filter(|(kept, _)| *kept == version)
@@ -21,7 +21,7 @@ impl Configs {
     }
 
     /// Keeps a configuration that was read.
-    pub(super) fn keep(&self, key: LocationKey, version: i64, location: Location) {
+    pub(in crate::store) fn keep(&self, key: LocationKey, version: i64, location: Location) {
         self.lock().insert(key, (version, location));
     }
 

@@ -1,0 +1,69 @@
+//! Rows that a writer keeps between rounds: items and counters, as its last committed round left them.
+//!
+//! A location's revision grows with each round that writes there, and is read under the location's lock: while it is
+//! what this writer left, nobody else wrote. An item belongs to every location, so putting one grows all revisions.
+
+use std::collections::HashMap;
+
+use super::load::Loaded;
+use crate::allocator::working_set::ItemSlot;
+use crate::domain::ids::{LocationKey, Sku, SkuKey};
+use crate::domain::stock::Stock;
+
+/// The most items, and the most counters, that are kept: some ten MiB. Beyond it all are read anew.
+const ROWS_MAX: usize = 65_536;
+
+/// Rows that need not be read again.
+#[derive(Debug, Default)]
+pub(in crate::store) struct Kept {
+    revisions: HashMap<LocationKey, i64>,
+    items: HashMap<Sku, ItemSlot>,
+    stocks: HashMap<(LocationKey, SkuKey), Stock>,
+}
+
+impl Kept {
+    /// Forgets everything if somebody else wrote at a location. To be called with what is read under its lock.
+    pub(super) fn check(&mut self, location: LocationKey, revision: i64) {
+        if self.revisions.get(&location).is_some_and(|kept| *kept != revision) {
+            self.forget();
+        }
+    }
+
+    /// An item and its counters at a location, if both are kept.
+    pub(super) fn find(&self, location: LocationKey, sku: &Sku) -> Option<(&ItemSlot, &Stock)> {
+        let item = self.items.get(sku)?;
+        Some((item, self.stocks.get(&(location, item.key))?))
+    }
+
+    /// Keeps what a committed round left.
+    pub(in crate::store) fn keep(&mut self, loaded: &Loaded) {
+        if self.items.len().max(self.stocks.len()) > ROWS_MAX {
+            self.forget();
+        }
+        let ws = &loaded.ws;
+        for location in loaded.revised() {
+            let revision = loaded.revisions.get(&location.0).copied().unwrap_or(0);
+            self.revisions.insert(location, revision.saturating_add(1));
+        }
+        for (slot, _) in ws.items.written() {
+            self.items.insert(slot.item.sku.clone(), slot.clone());
+        }
+        for (_, slot) in ws.stocks.iter() {
+            let (location, item) = (ws.location(slot.location).key, ws.item(slot.item));
+            if !self.revisions.contains_key(&location) || loaded.unlocked.contains(&location.0) {
+                continue;
+            }
+            if !self.items.contains_key(&item.item.sku) {
+                self.items.insert(item.item.sku.clone(), item.clone());
+            }
+            self.stocks.insert((location, item.key), slot.stock.clone());
+        }
+    }
+
+    /// Keeps nothing: what was committed is not known.
+    pub(in crate::store) fn forget(&mut self) {
+        self.revisions.clear();
+        self.items.clear();
+        self.stocks.clear();
+    }
+}

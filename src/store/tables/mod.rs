@@ -1,0 +1,131 @@
+//! What both databases share: which rows a round loads, which it writes, and how they stand in tables. A database
+//! brings the texts of the statements, and binds and fetches rows.
+//!
+//! # Shape
+//! A statement is named by [`Load`] or [`Table`] and is given [`Rows`]: one array for each column, whatever the number of
+//! rows. Each row that a [`Load`] finds says which of the given rows found it.
+
+use std::future::Future;
+
+use super::{LOADS_MAX, Round, StoreError, Verdict};
+use crate::domain::Date;
+
+mod cells;
+mod changes;
+mod configs;
+mod counters;
+mod kept;
+pub(super) mod lists;
+mod load;
+mod locations;
+mod records;
+pub(super) mod rows;
+mod statements;
+mod wants;
+
+pub(super) use cells::Cells;
+pub(super) use changes::Changes;
+pub(super) use configs::Configs;
+pub(super) use kept::Kept;
+pub(super) use load::{Loaded, Loader};
+pub(super) use statements::{Load, Table};
+
+use rows::Rows;
+
+/// A row as a database gave it.
+pub(super) trait Row: Send + Sync {
+    /// The number in a column; `None` for an empty cell.
+    fn int(&self, at: usize) -> Result<Option<i64>, String>;
+    /// The text in a column; `None` for an empty cell.
+    fn text(&self, at: usize) -> Result<Option<&str>, String>;
+    /// The civil date in a column; `None` for an empty cell.
+    fn date(&self, at: usize) -> Result<Option<Date>, String>;
+}
+
+/// A row, with the position of the given row that found it.
+#[derive(Debug)]
+pub(super) struct Found<R> {
+    /// The position.
+    pub(super) at: usize,
+    /// The row.
+    pub(super) row: R,
+}
+
+/// Rows that were found, by the positions of what found them, each group in the order of its statement.
+pub(super) type FoundRows<D> = Result<Vec<Found<<D as Database>::Row>>, StoreError>;
+
+/// Which locations to load.
+#[derive(Debug)]
+pub(super) enum Which {
+    /// Those with the ids and keys, locked when the transaction writes.
+    Named {
+        /// By id.
+        ids: Rows,
+        /// By key.
+        keys: Rows,
+    },
+    /// Every one, locked when the transaction writes.
+    All,
+    /// Those with the keys, to be looked at alone: a lock taken so late could wait in a circle.
+    Unlocked {
+        /// By key.
+        keys: Rows,
+    },
+}
+
+/// One connection to a database, with a transaction open on it.
+pub(super) trait Database: Send {
+    /// A row.
+    type Row: Row;
+
+    /// Finds rows for each of the given ones.
+    fn load(&mut self, statement: Load, given: &Rows) -> impl Future<Output = FoundRows<Self>> + Send;
+
+    /// Finds locations, ordered by id, and locks them in that order. Their columns: key, id, configuration's version, next
+    /// order, next event, next inbound, revision.
+    fn load_locations(&mut self, which: &Which) -> impl Future<Output = FoundRows<Self>> + Send;
+
+    /// Writes what a round changed, and checks how many rows each table says were touched.
+    fn write(&mut self, changes: &Changes) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// Loads and decides until nothing is missing, in the open transaction.
+async fn decide<D: Database>(
+    database: &mut D,
+    configs: &Configs,
+    kept: &mut Kept,
+    round: &mut dyn Round,
+) -> Result<(Loaded, Verdict), StoreError> {
+    for _ in 0..LOADS_MAX {
+        let (footprint, now) = (round.footprint(), round.now());
+        let mut loader = Loader::new(database, configs, Some(&mut *kept), Loaded::new(now));
+        loader.load(&footprint).await?;
+        let wants = round.plan(&loader.loaded.ws);
+        loader.load_wants(&wants).await?;
+        let mut filled = loader.loaded;
+        match round.decide(&mut filled.ws) {
+            Verdict::Again => {}
+            verdict @ (Verdict::Commit | Verdict::Abandon) => return Ok((filled, verdict)),
+        }
+    }
+    Err(StoreError::NeverLoaded(LOADS_MAX))
+}
+
+/// Runs a round in the open transaction; answers what it left if that is to be committed.
+pub(super) async fn run_in_tx<D: Database>(
+    database: &mut D,
+    configs: &Configs,
+    kept: &mut Kept,
+    round: &mut dyn Round,
+) -> Result<Option<Loaded>, StoreError> {
+    let (loaded, verdict) = decide(database, configs, kept, round).await?;
+    if verdict == Verdict::Abandon {
+        return Ok(None);
+    }
+    let changes = Changes::of(&loaded.ws);
+    if changes.is_empty() {
+        return Ok(None);
+    }
+    database.write(&changes).await?;
+    Ok(Some(loaded))
+}
