@@ -190,6 +190,12 @@ pub(crate) fn unanswered(status: Status) -> Status {
 pub(crate) fn unreadable(error: &StoreError) -> Status {
     match error {
         StoreError::Unavailable(detail) => store_unavailable(detail),
+        StoreError::Exhausted => {
+            let message = "every connection to the database is in use: try again later";
+            Fault::new(Code::Unavailable, "OVERLOADED", message)
+                .retry_after(OUTAGE_RETRY)
+                .status()
+        }
         StoreError::CommitUnknown(_)
         | StoreError::Storage(_)
         | StoreError::Refused { .. }

@@ -344,7 +344,7 @@ impl Runner {
 
 fn failure(error: &StoreError) -> Failure {
     match error {
-        StoreError::Unavailable(_) | StoreError::CommitUnknown(_) | StoreError::Storage(_) => {
+        StoreError::Unavailable(_) | StoreError::Exhausted | StoreError::CommitUnknown(_) | StoreError::Storage(_) => {
             Failure::Store(error.to_string())
         }
         StoreError::Refused { .. }

@@ -6,6 +6,9 @@ pub enum StoreError {
     /// The database could not be reached, or was busy for too long. Nothing was written; trying again may help.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
+    /// Every connection is in use, and none came free in time. Nothing was read or written; try again later.
+    #[error("all connections to the database are in use")]
+    Exhausted,
     /// The answer to COMMIT was lost: the round may or may not have been written.
     #[error("the outcome of a commit is unknown: {0}")]
     CommitUnknown(String),
@@ -56,6 +59,7 @@ impl StoreError {
         match self {
             Self::Storage(_) | Self::Corrupt { .. } => true,
             Self::Unavailable(_)
+            | Self::Exhausted
             | Self::CommitUnknown(_)
             | Self::Refused { .. }
             | Self::RowCount { .. }

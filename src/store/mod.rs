@@ -27,6 +27,7 @@ use crate::domain::quantity::Units;
 mod codec;
 mod error;
 pub mod faulty;
+pub mod postgres;
 pub mod sqlite;
 mod tables;
 

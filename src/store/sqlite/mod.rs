@@ -35,7 +35,6 @@ use connection::Connection;
 use readers::{Readers, at_once};
 
 mod apply;
-mod columns;
 mod connection;
 mod invariants;
 mod load;

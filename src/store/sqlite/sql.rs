@@ -2,7 +2,7 @@
 //! round's size.
 
 use super::super::tables::Load;
-use super::columns::{line_columns, order_columns, stock_columns};
+use super::super::tables::columns::{line_columns, order_columns, stock_columns};
 
 /// The text of a statement that finds rows.
 pub(super) const fn text(statement: Load) -> &'static str {

@@ -12,6 +12,7 @@ use crate::domain::Date;
 
 mod cells;
 mod changes;
+pub(super) mod columns;
 mod configs;
 mod counters;
 mod kept;

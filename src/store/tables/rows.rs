@@ -45,6 +45,11 @@ impl Texts {
         self.bytes.get(span)
     }
 
+    /// Every text, in order.
+    pub(in crate::store) fn iter(&self) -> impl Iterator<Item = Option<&str>> {
+        (0..self.spans.len()).map(|row| self.get(row))
+    }
+
     fn push(&mut self, text: Option<&str>) {
         let span = text.map(|text| {
             let start = self.bytes.len();

@@ -69,7 +69,6 @@ pub(in crate::store) enum Load {
 
 impl Load {
     /// Every statement.
-    #[cfg(test)]
     pub(in crate::store) const ALL: [Self; 29] = [
         Self::CatalogKeys,
         Self::Configs,

@@ -21,6 +21,28 @@ macro_rules! on_every_store {
                 }
             )*
         }
+        mod postgres {
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    let database = crate::support::postgres::Postgres::database();
+                    let store = crate::support::postgres::open(&database).await;
+                    crate::conformance::$module::$test(&store).await;
+                    crate::conformance::warehouse::assert_invariants(&store).await;
+                }
+            )*
+        }
+        mod partitions {
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    let database = crate::support::postgres::Postgres::partitioned_database();
+                    let store = crate::support::postgres::open(&database).await;
+                    crate::conformance::$module::$test(&store).await;
+                    crate::conformance::warehouse::assert_invariants(&store).await;
+                }
+            )*
+        }
     };
 }
 pub(crate) use on_every_store;

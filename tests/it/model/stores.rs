@@ -15,6 +15,7 @@ use super::properties::{from_environment, random_seed};
 use super::runner::{Numbers, run_against_store};
 use super::runs::{refill_in_parts, run, same_run, singly, together};
 use super::system::{StoreSystem, System};
+use crate::support::postgres::{self, Postgres};
 
 /// Commands on each database when nobody asks for more.
 const COMMANDS: usize = 1_500;
@@ -37,6 +38,29 @@ fn sqlite_agrees_with_the_model_over_many_random_commands() {
     let options = SqliteOptions::new(directory.path().join("model.db"));
     let open = async || Arc::new(SqliteStore::open(&options).expect("a store")) as Arc<dyn Store>;
     run_against_store(open, commands, seed);
+}
+
+#[test]
+fn postgresql_agrees_with_the_model_over_many_random_commands() {
+    let database = Postgres::database();
+    let commands = from_environment("HOLDFAST_MODEL_STORE_COMMANDS").unwrap_or(COMMANDS);
+    let seed = from_environment("HOLDFAST_MODEL_SEED").unwrap_or_else(random_seed);
+    let open = async || Arc::new(postgres::open(&database).await) as Arc<dyn Store>;
+    run_against_store(open, commands, seed);
+}
+
+/// The same commands give the same answers, the same tables and the same log, byte for byte.
+#[test]
+fn the_databases_agree() {
+    let mut numbers = Numbers(10);
+    for episode in 0..EPISODES {
+        let (directory, database) = (tempfile::tempdir().expect("a directory"), Postgres::database());
+        let script = numbers.case(EPISODE_COMMANDS).script("");
+        let file = run(&mut sqlite(&directory, "one.db"), &script.ids, &script.rounds);
+        let open = async || Arc::new(postgres::open(&database).await) as Arc<dyn Store>;
+        let server = run(&mut StoreSystem::new(open), &script.ids, &script.rounds);
+        same_run(&server, &file, &format!("episode {episode}"));
+    }
 }
 
 #[test]

@@ -7,6 +7,8 @@ mod roles;
 use sqlx::error::DatabaseError;
 use sqlx::postgres::PgConnection;
 
+use crate::support::postgres::Postgres;
+
 /// Two locations with an order, its line, its directory entry and an event each.
 const TWO_LOCATIONS: &str = "
 INSERT INTO meta VALUES (1, 7);
@@ -36,5 +38,18 @@ async fn run(connection: &mut PgConnection, statement: &'static str) -> Result<u
             let refusal = error.as_database_error().and_then(DatabaseError::code);
             Err(refusal.unwrap_or_else(|| panic!("no refusal: {error}")).into_owned())
         }
+    }
+}
+
+/// Every statement is understood by the database, and none depends on a round's size.
+#[tokio::test]
+async fn every_statement_prepares() {
+    use sqlx::{Executor as _, SqlSafeStr as _};
+    let database = Postgres::migrated_database();
+    let mut connection = database.connect().await;
+    for statement in holdfast::store::postgres::statements() {
+        assert!(statement.starts_with("-- "), "{statement}");
+        let prepared = connection.prepare(statement.into_sql_str()).await;
+        assert!(prepared.is_ok(), "{statement}: {:?}", prepared.err());
     }
 }

@@ -10,6 +10,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 
+use holdfast::store::postgres::{PostgresOptions, PostgresStore};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use sqlx::migrate::Migrator;
@@ -108,6 +109,13 @@ impl Drop for Postgres {
             format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name),
         );
     }
+}
+
+/// A store on a database, with its tables made if they are not there.
+pub(crate) async fn open(database: &Postgres) -> PostgresStore {
+    let options = PostgresOptions::new(database.url()).expect("the URL was made by this module");
+    PostgresStore::migrate(&options).await.expect("the tables are made");
+    PostgresStore::open(&options).await.expect("the store opens")
 }
 
 /// A running PostgreSQL.

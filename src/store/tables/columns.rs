@@ -1,4 +1,4 @@
-//! Lists of columns that several statements share, in the order in which [`rows`](super::rows) reads them.
+//! Lists of columns that several statements share, in the order in which [`cells`](super::cells) reads them.
 
 /// An order's, of `orders AS o`.
 macro_rules! order_columns {
@@ -25,4 +25,4 @@ macro_rules! stock_columns {
     };
 }
 
-pub(super) use {line_columns, order_columns, stock_columns};
+pub(in crate::store) use {line_columns, order_columns, stock_columns};

@@ -1,0 +1,231 @@
+//! Writes what a round changed: the tables of the hot path in one statement, and one more for each other table.
+
+use super::super::StoreError;
+use super::super::tables::rows::Rows;
+use super::super::tables::{Changes, Table};
+use super::connection::{Connection, name_of};
+
+/// The tables of [`WRITE_HOT`], in the order of its parameters and of what it counts.
+const HOT: [Table; 8] = [
+    Table::Numbers,
+    Table::Stock,
+    Table::Directory,
+    Table::NewOrders,
+    Table::Orders,
+    Table::NewLines,
+    Table::Lines,
+    Table::Events,
+];
+
+impl Connection {
+    /// Writes changes in the transaction that they were loaded in.
+    pub(super) async fn write_changes(&mut self, changes: &Changes) -> Result<(), StoreError> {
+        for (table, statement) in OTHERS {
+            let Some(rows) = changes.rows(table) else { continue };
+            let touched = self.count(statement, &[rows], 1).await?;
+            // How many lines are cut off is not known.
+            if table != Table::InboundCuts {
+                check(statement, rows.count(), touched.first().copied())?;
+            }
+        }
+        let empty = HOT.map(|table| Rows::new(table.columns()));
+        let rows: Vec<&Rows> = HOT
+            .iter()
+            .zip(&empty)
+            .map(|(table, empty)| changes.rows(*table).unwrap_or(empty))
+            .collect();
+        let touched = self.count(WRITE_HOT, &rows, HOT.len()).await?;
+        for (rows, touched) in rows.iter().zip(touched) {
+            check(WRITE_HOT, rows.count(), Some(touched))?;
+        }
+        Ok(())
+    }
+}
+
+fn check(statement: &'static str, expected: usize, touched: Option<i64>) -> Result<(), StoreError> {
+    let touched = touched
+        .and_then(|touched| u64::try_from(touched).ok())
+        .unwrap_or_default();
+    let expected = u64::try_from(expected).unwrap_or(u64::MAX);
+    if touched == expected {
+        return Ok(());
+    }
+    Err(StoreError::RowCount {
+        statement: name_of(statement),
+        expected,
+        touched,
+    })
+}
+
+/// Statements of the other tables, in the order in which they are run. Each answers how many rows it touched.
+const OTHERS: [(Table, &str); 8] = [
+    (Table::Locations, PUT_LOCATIONS),
+    (Table::Items, PUT_ITEMS),
+    (Table::Cancellations, INSERT_CANCELLATIONS),
+    (Table::Inbounds, PUT_INBOUNDS),
+    (Table::InboundLines, PUT_INBOUND_LINES),
+    (Table::InboundCuts, CUT_INBOUND_LINES),
+    (Table::Receipts, INSERT_RECEIPTS),
+    (Table::Adjustments, INSERT_ADJUSTMENTS),
+];
+
+/// Every statement that writes.
+pub(super) fn texts() -> impl Iterator<Item = &'static str> {
+    OTHERS.into_iter().map(|(_, text)| text).chain([WRITE_HOT])
+}
+
+/// Nothing that it writes is read by it: each part sees the rows as they were before. No timeout may cut the COMMIT that
+/// comes next.
+const WRITE_HOT: &str = "-- write_hot
+WITH numbers AS (
+    INSERT INTO location_numbers AS n (location_key, next_order, next_event, next_inbound, revision)
+    SELECT c1, c2, c3, c4, 1
+    FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) AS c (c1, c2, c3, c4)
+    ON CONFLICT (location_key) DO UPDATE SET
+        next_order = excluded.next_order, next_event = excluded.next_event, next_inbound = excluded.next_inbound,
+        revision = n.revision + 1
+    RETURNING 1
+), counters AS (
+    INSERT INTO stock (location_key, sku_key, on_hand, allocated, backlog, pending_refill)
+    SELECT * FROM unnest($5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::text[])
+    ON CONFLICT (location_key, sku_key) DO UPDATE SET
+        on_hand = excluded.on_hand, allocated = excluded.allocated, backlog = excluded.backlog,
+        pending_refill = excluded.pending_refill
+    RETURNING 1
+), directory AS (
+    INSERT INTO order_directory (order_id, location_key, sequence)
+    SELECT * FROM unnest($11::text[], $12::bigint[], $13::bigint[])
+    RETURNING 1
+), new_orders AS (
+    INSERT INTO orders (
+        location_key, sequence, order_id, state, lacking, placed_at_us, promised_ship_date, calendar_version,
+        event_sequence, currency, terms, released_at_us, ship_by_date, shipped_at_us, cancelled_at_us, shipment
+    )
+    SELECT * FROM unnest(
+        $14::bigint[], $15::bigint[], $16::text[], $17::bigint[], $18::bigint[], $19::bigint[], $20::date[],
+        $21::bigint[], $22::bigint[], $23::text[], $24::text[], $25::bigint[], $26::date[], $27::bigint[],
+        $28::bigint[], $29::text[]
+    )
+    RETURNING 1
+), changed_orders AS (
+    UPDATE orders AS o SET
+        state = c.state, lacking = c.lacking, event_sequence = c.event_sequence, released_at_us = c.released_at_us,
+        ship_by_date = c.ship_by_date, shipped_at_us = c.shipped_at_us, cancelled_at_us = c.cancelled_at_us,
+        shipment = c.shipment
+    FROM unnest(
+        $30::bigint[], $31::bigint[], $32::bigint[], $33::bigint[], $34::bigint[], $35::bigint[], $36::date[],
+        $37::bigint[], $38::bigint[], $39::text[]
+    ) AS c (
+        location_key, sequence, state, lacking, event_sequence, released_at_us, ship_by_date, shipped_at_us,
+        cancelled_at_us, shipment
+    )
+    WHERE o.location_key = c.location_key AND o.sequence = c.sequence
+    RETURNING 1
+), new_lines AS (
+    INSERT INTO order_lines (
+        location_key, sequence, line_number, sku_key, quantity, cancelled, lacking, ready_date, promised_ship_date,
+        price_units, price_nanos, refunded_units, refunded_nanos, basis
+    )
+    SELECT * FROM unnest(
+        $40::bigint[], $41::bigint[], $42::bigint[], $43::bigint[], $44::bigint[], $45::bigint[], $46::bigint[],
+        $47::date[], $48::date[], $49::bigint[], $50::bigint[], $51::bigint[], $52::bigint[], $53::text[]
+    )
+    RETURNING 1
+), changed_lines AS (
+    UPDATE order_lines AS l SET
+        cancelled = c.cancelled, lacking = c.lacking, refunded_units = c.refunded_units,
+        refunded_nanos = c.refunded_nanos
+    FROM unnest(
+        $54::bigint[], $55::bigint[], $56::bigint[], $57::bigint[], $58::bigint[], $59::bigint[], $60::bigint[]
+    ) AS c (location_key, sequence, line_number, cancelled, lacking, refunded_units, refunded_nanos)
+    WHERE l.location_key = c.location_key AND l.sequence = c.sequence AND l.line_number = c.line_number
+    RETURNING 1
+), new_events AS (
+    INSERT INTO events (location_key, event_sequence, at_us, order_id, payload)
+    SELECT * FROM unnest($61::bigint[], $62::bigint[], $63::bigint[], $64::text[], $65::text[])
+    RETURNING 1
+)
+SELECT (SELECT count(*) FROM numbers), (SELECT count(*) FROM counters), (SELECT count(*) FROM directory),
+    (SELECT count(*) FROM new_orders), (SELECT count(*) FROM changed_orders), (SELECT count(*) FROM new_lines),
+    (SELECT count(*) FROM changed_lines), (SELECT count(*) FROM new_events),
+    set_config('statement_timeout', '0', true), pg_notify('holdfast', '')::text";
+
+const PUT_LOCATIONS: &str = "-- put_locations
+WITH written AS (
+    INSERT INTO locations AS l (location_key, location_id, config_version, config)
+    SELECT c1, c2, 1, c3 FROM unnest($1::bigint[], $2::text[], $3::text[]) AS c (c1, c2, c3)
+    ON CONFLICT (location_key) DO UPDATE SET config_version = l.config_version + 1, config = excluded.config
+    RETURNING 1
+)
+SELECT count(*) FROM written";
+
+const PUT_ITEMS: &str = "-- put_items
+WITH written AS (
+    INSERT INTO items (sku_key, sku, display_name, backorderable, lead_time_days, max_backlog, safety_stock)
+    SELECT * FROM unnest(
+        $1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[]
+    )
+    ON CONFLICT (sku_key) DO UPDATE SET
+        display_name = excluded.display_name, backorderable = excluded.backorderable,
+        lead_time_days = excluded.lead_time_days, max_backlog = excluded.max_backlog, safety_stock = excluded.safety_stock
+    RETURNING 1
+)
+SELECT count(*) FROM written";
+
+const INSERT_CANCELLATIONS: &str = "-- insert_cancellations
+WITH written AS (
+    INSERT INTO cancellations (
+        location_key, sequence, request_id, content, cancelled, completes, refund_units, refund_nanos
+    )
+    SELECT * FROM unnest(
+        $1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[]
+    )
+    RETURNING 1
+)
+SELECT count(*) FROM written";
+
+const PUT_INBOUNDS: &str = "-- put_inbounds
+WITH written AS (
+    INSERT INTO inbounds (location_key, inbound_key, inbound_id, expected_date, state)
+    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::date[], $5::bigint[])
+    ON CONFLICT (location_key, inbound_key) DO UPDATE SET expected_date = excluded.expected_date, state = excluded.state
+    RETURNING 1
+)
+SELECT count(*) FROM written";
+
+const PUT_INBOUND_LINES: &str = "-- put_inbound_lines
+WITH written AS (
+    INSERT INTO inbound_lines (location_key, inbound_key, position, sku_key, quantity, received, open)
+    SELECT * FROM unnest(
+        $1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[]
+    )
+    ON CONFLICT (location_key, inbound_key, position) DO UPDATE SET
+        sku_key = excluded.sku_key, quantity = excluded.quantity, received = excluded.received, open = excluded.open
+    RETURNING 1
+)
+SELECT count(*) FROM written";
+
+const CUT_INBOUND_LINES: &str = "-- cut_inbound_lines
+WITH written AS (
+    DELETE FROM inbound_lines AS l
+    USING unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS c (location_key, inbound_key, lines)
+    WHERE l.location_key = c.location_key AND l.inbound_key = c.inbound_key AND l.position >= c.lines
+    RETURNING 1
+)
+SELECT count(*) FROM written";
+
+const INSERT_RECEIPTS: &str = "-- insert_receipts
+WITH written AS (
+    INSERT INTO receipts (location_key, receipt_id, content, answer)
+    SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[])
+    RETURNING 1
+)
+SELECT count(*) FROM written";
+
+const INSERT_ADJUSTMENTS: &str = "-- insert_adjustments
+WITH written AS (
+    INSERT INTO adjustments (location_key, adjustment_id, sku_key, delta, content, answer)
+    SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::text[])
+    RETURNING 1
+)
+SELECT count(*) FROM written";

@@ -1,0 +1,246 @@
+//! One connection: how its transactions begin and end, how statements are run on it, and what their failures mean.
+
+use std::ops::{Deref, DerefMut};
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgRow};
+use sqlx::{ConnectOptions as _, Connection as _, Postgres, Row as _};
+
+use super::super::StoreError;
+use super::super::tables::Found;
+use super::super::tables::rows::Rows;
+use super::rows::{PostgresRow, bind};
+
+/// Begins a round. What was left open by a failure is rolled back first. Settings are the transaction's own, so that a
+/// pooler may hand out a session anew for each. The plans find rows by indexes, whatever the tables held when they were made.
+const BEGIN_WRITING: &str = "ROLLBACK; BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
+     SET LOCAL lock_timeout = '10s'; SET LOCAL statement_timeout = '60s'; \
+     SET LOCAL idle_in_transaction_session_timeout = '60s'; SET LOCAL plan_cache_mode = force_generic_plan; \
+     SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off";
+
+/// Begins a snapshot.
+const BEGIN_READING: &str = "ROLLBACK; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
+     SET LOCAL idle_in_transaction_session_timeout = '60s'";
+
+/// A connection of its own, or one of a pool.
+#[derive(Debug)]
+enum Inner {
+    Own(PgConnection),
+    Pooled(PoolConnection<Postgres>),
+}
+
+impl Deref for Inner {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        match self {
+            Self::Own(connection) => connection,
+            Self::Pooled(connection) => connection,
+        }
+    }
+}
+
+impl DerefMut for Inner {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        match self {
+            Self::Own(connection) => connection,
+            Self::Pooled(connection) => connection,
+        }
+    }
+}
+
+/// A connection with a transaction.
+#[derive(Debug)]
+pub(super) struct Connection {
+    inner: Inner,
+    is_writing: bool,
+    /// Whether statements are kept prepared on the session: not through a pooler that changes sessions.
+    is_persistent: bool,
+}
+
+impl Connection {
+    /// Connects to run rounds.
+    pub(super) async fn connect(options: &PgConnectOptions, is_persistent: bool) -> Result<Self, StoreError> {
+        let inner = options.connect().await.map_err(|error| classify("connect", &error))?;
+        Ok(Self {
+            inner: Inner::Own(inner),
+            is_writing: false,
+            is_persistent,
+        })
+    }
+
+    /// Reads on a connection of a pool.
+    pub(super) fn pooled(inner: PoolConnection<Postgres>, is_persistent: bool) -> Self {
+        Self {
+            inner: Inner::Pooled(inner),
+            is_writing: false,
+            is_persistent,
+        }
+    }
+
+    /// Whether locations are to be locked.
+    pub(super) fn is_writing(&self) -> bool {
+        self.is_writing
+    }
+
+    /// Begins a round.
+    pub(super) async fn begin_writing(&mut self) -> Result<(), StoreError> {
+        self.is_writing = true;
+        self.run("begin_writing", BEGIN_WRITING).await
+    }
+
+    /// Begins a snapshot.
+    pub(super) async fn begin_reading(&mut self) -> Result<(), StoreError> {
+        self.is_writing = false;
+        self.run("begin_reading", BEGIN_READING).await
+    }
+
+    /// Commits. Unless the server says that it did not, the outcome of a failure is not known, and the connection is of no
+    /// more use.
+    pub(super) async fn commit(&mut self) -> Result<(), StoreError> {
+        match sqlx::raw_sql("COMMIT").execute(&mut *self.inner).await {
+            Ok(_) => Ok(()),
+            Err(error) if says_not_committed(&error) => Err(classify("commit", &error)),
+            Err(error) => Err(StoreError::CommitUnknown(error.to_string())),
+        }
+    }
+
+    /// Rolls back.
+    pub(super) async fn roll_back(&mut self) -> Result<(), StoreError> {
+        self.run("rollback", "ROLLBACK").await
+    }
+
+    async fn run(&mut self, name: &'static str, statements: &'static str) -> Result<(), StoreError> {
+        let ran = sqlx::raw_sql(statements).execute(&mut *self.inner).await;
+        ran.map(|_| ()).map_err(|error| classify(name, &error))
+    }
+
+    /// Runs a statement and answers its rows.
+    pub(super) async fn fetch(&mut self, statement: &'static str, given: &[&Rows]) -> Result<Vec<PgRow>, StoreError> {
+        let mut arguments = PgArguments::default();
+        for rows in given {
+            bind(&mut arguments, rows).map_err(|error| classify(statement, &error))?;
+        }
+        let query = sqlx::query_with(statement, arguments).persistent(self.is_persistent);
+        let rows = query.fetch_all(&mut *self.inner).await;
+        rows.map_err(|error| classify(statement, &error))
+    }
+
+    /// Runs a statement whose first column says which of the given rows found each of its own.
+    pub(super) async fn find(
+        &mut self,
+        statement: &'static str,
+        given: &[&Rows],
+    ) -> Result<Vec<Found<PostgresRow>>, StoreError> {
+        let rows = self.fetch(statement, given).await?.into_iter().map(PostgresRow::found);
+        rows.collect::<Result<_, _>>()
+            .map_err(|error| classify(statement, &error))
+    }
+
+    /// Runs a statement that answers one row of so many counts.
+    pub(super) async fn count(
+        &mut self,
+        statement: &'static str,
+        given: &[&Rows],
+        counts: usize,
+    ) -> Result<Vec<i64>, StoreError> {
+        let rows = self.fetch(statement, given).await?;
+        let row = rows.first().ok_or_else(|| StoreError::Refused {
+            statement: name_of(statement),
+            detail: "it counts nothing".to_owned(),
+        })?;
+        let counted = (0..counts).map(|at| row.try_get(at));
+        counted
+            .collect::<Result<_, _>>()
+            .map_err(|error| classify(statement, &error))
+    }
+
+    /// Runs a statement that is given numbers.
+    pub(super) async fn fetch_scalars(
+        &mut self,
+        statement: &'static str,
+        numbers: &[Option<i64>],
+    ) -> Result<Vec<PgRow>, StoreError> {
+        let mut query = sqlx::query(statement).persistent(self.is_persistent);
+        for number in numbers {
+            query = query.bind(*number);
+        }
+        let rows = query.fetch_all(&mut *self.inner).await;
+        rows.map_err(|error| classify(statement, &error))
+    }
+
+    /// Runs a statement that is given a text and answers a number, if any.
+    pub(super) async fn fetch_one_by_text(
+        &mut self,
+        statement: &'static str,
+        text: &str,
+    ) -> Result<Option<i64>, StoreError> {
+        let query = sqlx::query_scalar(statement).persistent(self.is_persistent).bind(text);
+        let found = query.fetch_optional(&mut *self.inner).await;
+        found.map_err(|error| classify(statement, &error))
+    }
+
+    /// Ends the connection.
+    pub(super) async fn close(self) {
+        match self.inner {
+            Inner::Own(connection) => drop(connection.close().await),
+            Inner::Pooled(connection) => drop(connection.close().await),
+        }
+    }
+}
+
+/// The name of a statement, from its first line.
+pub(super) fn name_of(statement: &'static str) -> &'static str {
+    let first = statement.lines().next().unwrap_or(statement);
+    first.trim_start_matches("-- ").trim()
+}
+
+/// Whether an error of COMMIT is the server's word that nothing was committed: a serialization failure, a deadlock, or a
+/// constraint checked at the end.
+fn says_not_committed(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|code| code.starts_with("40") && code != "40003" || code.starts_with("23"))
+}
+
+/// What a failure means, by its SQLSTATE (<https://www.postgresql.org/docs/current/errcodes-appendix.html>). No text of a
+/// failure holds an address or a password.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "what the library adds is a refusal until it is known better"
+)]
+pub(super) fn classify(statement: &'static str, error: &sqlx::Error) -> StoreError {
+    let name = name_of(statement);
+    let said = format!("{name}: {error}");
+    match error {
+        sqlx::Error::Database(database) => {
+            let code = database.code().unwrap_or_default();
+            match code.as_ref() {
+                // Damage, or a disk that fails.
+                "XX001" | "XX002" | "58030" => StoreError::Storage(said),
+                // Cancelled, or a lock that did not come in time.
+                "57014" | "55P03" => StoreError::Unavailable(said),
+                // Serialization failures, connections, resources, an administrator, a server that only reads.
+                code if ["08", "25", "40", "53", "57"]
+                    .iter()
+                    .any(|class| code.starts_with(class)) =>
+                {
+                    StoreError::Unavailable(said)
+                }
+                _ => StoreError::Refused {
+                    statement: name,
+                    detail: error.to_string(),
+                },
+            }
+        }
+        sqlx::Error::PoolTimedOut => StoreError::Exhausted,
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => StoreError::Unavailable(said),
+        _ => StoreError::Refused {
+            statement: name,
+            detail: error.to_string(),
+        },
+    }
+}

@@ -1,0 +1,341 @@
+//! PostgreSQL: any number of instances on one database.
+//!
+//! # Shape
+//! Rounds of different locations run side by side, each lane on a connection of its own; snapshots and lists run on a
+//! pool. A round is READ COMMITTED under the locks of its locations, which are the only ones, taken in the order of ids.
+//!
+//! # What bounds it
+//! A round takes a fixed number of statements, each with one array a column. A round that fails for a reason that passes
+//! is run again, a few times.
+//!
+//! # Ordering
+//! What is kept between rounds is current while the revision of its location, read under the lock, is the one it left.
+
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::str::FromStr;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use backon::{BackoffBuilder, ExponentialBuilder};
+use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use tokio::sync::Mutex;
+
+use super::tables::{self, Configs, Database, Kept, Load, Loaded, Loader, run_in_tx};
+use super::{
+    InboundFilter, InvariantReport, LOADS_MAX, OrderAt, OrderFilter, Page, QueuedLine, Round, Store, StoreError,
+    Verdict,
+};
+use crate::allocator::command::ContinueRefill;
+use crate::domain::catalog::{Item, Location};
+use crate::domain::event::Event;
+use crate::domain::ids::{EventSequence, InboundId, LineNumber, LocationId, Sequence, Sku};
+use crate::domain::inbound::Inbound;
+use connection::Connection;
+
+mod apply;
+mod check;
+mod connection;
+mod invariants;
+mod lists;
+mod load;
+mod open;
+mod rows;
+mod sql;
+
+/// How often a round is run again after failures that pass.
+const RETRIES_MAX: usize = 6;
+/// How long a reader waits for a connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Which database, and how many connections.
+#[derive(Clone)]
+pub struct PostgresOptions {
+    connect: PgConnectOptions,
+    /// Rounds that run side by side, at least one.
+    pub lanes: usize,
+    /// Connections for snapshots and lists, at least one.
+    pub readers: u32,
+    is_persistent: bool,
+}
+
+impl fmt::Debug for PostgresOptions {
+    /// Keeps address and password out of logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresOptions")
+            .field("lanes", &self.lanes)
+            .field("readers", &self.readers)
+            .finish_non_exhaustive()
+    }
+}
+
+impl PostgresOptions {
+    /// The database of a URL, as libpq knows them. With `statement-cache-capacity=0` no statement is kept prepared, for a
+    /// pooler in transaction mode.
+    ///
+    /// # Errors
+    /// It is no URL of PostgreSQL's. The text does not repeat it: it may hold a password.
+    pub fn new(url: &str) -> Result<Self, StoreError> {
+        let refused = || StoreError::Unavailable("the database's URL cannot be read".to_owned());
+        let connect = PgConnectOptions::from_str(url).map_err(|_| refused())?;
+        Ok(Self {
+            connect: connect.application_name("holdfast"),
+            lanes: 1,
+            readers: 4,
+            is_persistent: !url.contains("statement-cache-capacity=0"),
+        })
+    }
+
+    /// With a password that is kept apart from the URL.
+    #[must_use]
+    pub fn with_password(mut self, password: &str) -> Self {
+        self.connect = self.connect.password(password);
+        self
+    }
+}
+
+/// What runs the rounds of a lane.
+#[derive(Debug, Default)]
+struct Writer {
+    connection: Option<Connection>,
+    kept: Kept,
+}
+
+/// A store on a PostgreSQL database.
+#[derive(Debug)]
+pub struct PostgresStore {
+    options: PostgresOptions,
+    writers: Vec<Mutex<Writer>>,
+    readers: PgPool,
+    configs: Configs,
+    epoch: u64,
+}
+
+impl PostgresStore {
+    /// Makes a database's tables, or brings them up to date.
+    ///
+    /// # Errors
+    /// It cannot be reached, has tables of a newer version, or refuses.
+    pub async fn migrate(options: &PostgresOptions) -> Result<(), StoreError> {
+        open::migrate(&options.connect).await
+    }
+
+    /// Opens a database whose tables are up to date.
+    ///
+    /// # Errors
+    /// It cannot be reached, has other tables than this version knows, or settings that could lose orders.
+    pub async fn open(options: &PostgresOptions) -> Result<Self, StoreError> {
+        let epoch = open::check(&options.connect).await?;
+        let readers = PgPoolOptions::new()
+            .max_connections(options.readers.max(1))
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_lazy_with(options.connect.clone());
+        Ok(Self {
+            writers: (0..options.lanes.max(1)).map(|_| Mutex::default()).collect(),
+            readers,
+            configs: Configs::default(),
+            epoch,
+            options: options.clone(),
+        })
+    }
+
+    /// Begins a snapshot.
+    async fn snapshot(&self) -> Result<Connection, StoreError> {
+        let pooled = self.readers.acquire().await;
+        let pooled = pooled.map_err(|error| connection::classify("acquire", &error))?;
+        let mut connection = Connection::pooled(pooled, self.options.is_persistent);
+        connection.begin_reading().await?;
+        Ok(connection)
+    }
+
+    async fn attempt(&self, writer: &mut Writer, round: &mut dyn Round) -> Result<(), StoreError> {
+        if writer.connection.is_none() {
+            let options = &self.options;
+            writer.connection = Some(Connection::connect(&options.connect, options.is_persistent).await?);
+        }
+        let Writer { connection, kept } = writer;
+        let connection = connection.as_mut().expect("it was just made");
+        connection.begin_writing().await?;
+        match run_in_tx(connection, &self.configs, kept, round).await? {
+            None => connection.roll_back().await,
+            Some(loaded) => {
+                connection.commit().await?;
+                kept.keep(&loaded);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The text of every statement of rounds and lists, each beginning with its name.
+#[must_use]
+pub fn statements() -> Vec<&'static str> {
+    let found = Load::ALL.into_iter().map(sql::text);
+    found.chain(apply::texts()).chain(sql::OTHERS).collect()
+}
+
+/// The lane of a location: the same one on every call, so that its orders stay in their order.
+#[must_use]
+pub fn lane_of(location: &LocationId, lanes: usize) -> usize {
+    let mut hasher = DefaultHasher::new();
+    location.as_str().hash(&mut hasher);
+    let lanes = u64::try_from(lanes.max(1)).unwrap_or(1);
+    usize::try_from(hasher.finish() % lanes).unwrap_or(0)
+}
+
+/// Reads on a snapshot and ends it.
+macro_rules! read {
+    ($self:ident, |$connection:ident| $read:expr) => {{
+        let mut snapshot = $self.snapshot().await?;
+        let $connection = &mut snapshot;
+        let read = $read.await;
+        match (read, snapshot.roll_back().await) {
+            (Ok(read), Ok(())) => Ok(read),
+            (Err(error), Ok(())) => Err(error),
+            (read, Err(_)) => {
+                // A connection that is of no more use does not go back to the pool.
+                snapshot.close().await;
+                read
+            }
+        }
+    }};
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn round(&self, round: &mut dyn Round) -> Result<(), StoreError> {
+        let footprint = round.footprint();
+        let lane = footprint
+            .locations
+            .first()
+            .map_or(0, |id| lane_of(id, self.writers.len()));
+        let mut writer = match self.writers.get(lane) {
+            Some(writer) => writer.lock().await,
+            None => return Err(StoreError::Unavailable("the store has no lanes".to_owned())),
+        };
+        let backoff = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(5))
+            .with_max_times(RETRIES_MAX)
+            .with_jitter();
+        let mut delays = backoff.build();
+        loop {
+            let Err(error) = self.attempt(&mut writer, round).await else {
+                return Ok(());
+            };
+            writer.kept.forget();
+            let is_passing = matches!(error, StoreError::Unavailable(_));
+            if is_passing || matches!(error, StoreError::CommitUnknown(_)) {
+                // Whatever is left on it goes with it.
+                if let Some(connection) = writer.connection.take() {
+                    connection.close().await;
+                }
+            }
+            match delays.next().filter(|_| is_passing) {
+                None => return Err(error),
+                Some(delay) => {
+                    tracing::warn!(%error, "a round is run again: {error}");
+                    tokio::time::sleep(delay).await;
+                }
+            }
+        }
+    }
+
+    async fn observe(&self, round: &mut dyn Round) -> Result<(), StoreError> {
+        read!(self, |connection| observe(connection, &self.configs, round))
+    }
+
+    async fn list_orders(&self, filter: &OrderFilter, page: Page<Sequence>) -> Result<Vec<OrderAt>, StoreError> {
+        read!(self, |connection| tables::lists::orders(connection, filter, &page))
+    }
+
+    async fn list_backlog(
+        &self,
+        location: &LocationId,
+        sku: &Sku,
+        page: Page<(Sequence, LineNumber)>,
+    ) -> Result<Vec<QueuedLine>, StoreError> {
+        read!(self, |connection| tables::lists::backlog(
+            connection, location, sku, &page
+        ))
+    }
+
+    async fn list_stock(
+        &self,
+        location: &LocationId,
+        only_backlogged: bool,
+        page: Page<Sku>,
+    ) -> Result<Vec<Sku>, StoreError> {
+        read!(self, |connection| tables::lists::stock(
+            connection,
+            location,
+            only_backlogged,
+            &page
+        ))
+    }
+
+    async fn list_inbounds(&self, filter: &InboundFilter, page: Page<InboundId>) -> Result<Vec<Inbound>, StoreError> {
+        read!(self, |connection| tables::lists::inbounds(connection, filter, &page))
+    }
+
+    async fn list_locations(&self, page: Page<LocationId>) -> Result<Vec<Location>, StoreError> {
+        read!(self, |connection| tables::lists::locations(connection, &page))
+    }
+
+    async fn list_items(&self, page: Page<Sku>) -> Result<Vec<Item>, StoreError> {
+        read!(self, |connection| tables::lists::items(connection, &page))
+    }
+
+    async fn list_events(
+        &self,
+        location: &LocationId,
+        page: Page<EventSequence>,
+    ) -> Result<Option<Vec<Event>>, StoreError> {
+        read!(self, |connection| tables::lists::events(connection, location, &page))
+    }
+
+    async fn last_event(&self, location: &LocationId) -> Result<Option<EventSequence>, StoreError> {
+        let found = read!(self, |connection| tables::lists::last_event(connection, location));
+        found.map(|found| found.map(|(_, last)| last))
+    }
+
+    async fn pending_refills(&self) -> Result<Vec<ContinueRefill>, StoreError> {
+        read!(self, |connection| tables::lists::pending_refills(connection))
+    }
+
+    fn invariants(&self) -> Vec<&'static str> {
+        invariants::ALL.iter().map(|invariant| invariant.name).collect()
+    }
+
+    async fn check_invariant(&self, name: &str, location: Option<&LocationId>) -> Result<InvariantReport, StoreError> {
+        read!(self, |connection| check::check(connection, name, location))
+    }
+
+    fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    async fn close(&self) {
+        self.readers.close().await;
+        for writer in &self.writers {
+            if let Some(connection) = writer.lock().await.connection.take() {
+                connection.close().await;
+            }
+        }
+    }
+}
+
+/// Loads and decides until nothing is missing, without locks.
+async fn observe<D: Database>(database: &mut D, configs: &Configs, round: &mut dyn Round) -> Result<(), StoreError> {
+    for _ in 0..LOADS_MAX {
+        let (footprint, now) = (round.footprint(), round.now());
+        let mut loader = Loader::new(database, configs, None, Loaded::new(now));
+        loader.load(&footprint).await?;
+        let wants = round.plan(&loader.loaded.ws);
+        loader.load_wants(&wants).await?;
+        if round.decide(&mut loader.loaded.ws) != Verdict::Again {
+            return Ok(());
+        }
+    }
+    Err(StoreError::NeverLoaded(LOADS_MAX))
+}

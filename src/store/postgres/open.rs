@@ -1,0 +1,135 @@
+//! What is checked of a database before it is used, and how its tables are made.
+
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
+use sqlx::Connection as _;
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{ConnectOptions as _, Row as _};
+
+use super::super::StoreError;
+use super::connection::classify;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// The oldest version that is known to work.
+const VERSION_OLDEST: i32 = 150_000;
+
+const SETTINGS: &str = "-- settings
+SELECT current_setting('server_version_num')::int4, current_setting('fsync'), current_setting('full_page_writes'),
+    current_setting('synchronous_commit'), pg_is_in_recovery(), current_setting('default_transaction_read_only')";
+
+const APPLIED: &str = "-- applied
+SELECT version, checksum FROM _sqlx_migrations WHERE success ORDER BY version";
+
+const DRAW_EPOCH: &str = "-- draw_epoch
+INSERT INTO meta (singleton, epoch) VALUES (1, $1) ON CONFLICT (singleton) DO NOTHING";
+
+const LOAD_EPOCH: &str = "-- load_epoch
+SELECT epoch FROM meta";
+
+/// Makes the tables, or brings them up to date.
+///
+/// # Errors
+/// The database cannot be reached, has tables of a newer version, or refuses.
+pub(super) async fn migrate(options: &PgConnectOptions) -> Result<(), StoreError> {
+    let mut connection = connect(options).await?;
+    let migrated = MIGRATIONS.run(&mut connection).await.map_err(|error| {
+        StoreError::Storage(if let MigrateError::VersionMissing(version) = error {
+            newer(version)
+        } else {
+            format!("the tables cannot be brought up to date: {error}")
+        })
+    });
+    migrated?;
+    let drawn: i64 = StdRng::from_os_rng().random_range(1..=i64::MAX);
+    let drawn = sqlx::query(DRAW_EPOCH).bind(drawn).execute(&mut connection).await;
+    drawn.map_err(|error| classify(DRAW_EPOCH, &error))?;
+    drop(connection.close().await);
+    Ok(())
+}
+
+/// Checks a database, and answers its epoch.
+///
+/// # Errors
+/// The database cannot be reached, is unsafe, only reads, or has other tables than this version knows.
+pub(super) async fn check(options: &PgConnectOptions) -> Result<u64, StoreError> {
+    let mut connection = connect(options).await?;
+    check_settings(&mut connection).await?;
+    check_tables(&mut connection).await?;
+    let row = sqlx::query(LOAD_EPOCH).fetch_optional(&mut connection).await;
+    let row = row.map_err(|error| classify(LOAD_EPOCH, &error))?;
+    let epoch = row.and_then(|row| row.try_get::<i64, _>(0).ok());
+    drop(connection.close().await);
+    epoch
+        .and_then(|epoch| u64::try_from(epoch).ok())
+        .ok_or_else(|| StoreError::Storage("the database has no epoch: run `holdfast migrate`".to_owned()))
+}
+
+async fn connect(options: &PgConnectOptions) -> Result<PgConnection, StoreError> {
+    options.connect().await.map_err(|error| classify("connect", &error))
+}
+
+/// Refuses settings under which an acknowledged order could be lost.
+async fn check_settings(connection: &mut PgConnection) -> Result<(), StoreError> {
+    let said = |error: sqlx::Error| classify(SETTINGS, &error);
+    let row = sqlx::query(SETTINGS).fetch_one(connection).await.map_err(said)?;
+    let version: i32 = row.try_get(0).map_err(said)?;
+    if version < VERSION_OLDEST {
+        return Err(StoreError::Storage(format!(
+            "PostgreSQL {version} is too old: {VERSION_OLDEST} or newer is needed"
+        )));
+    }
+    for (at, name) in [(1, "fsync"), (2, "full_page_writes"), (3, "synchronous_commit")] {
+        let value: String = row.try_get(at).map_err(said)?;
+        if value == "off" {
+            return Err(StoreError::Storage(format!(
+                "{name} is off, so that acknowledged orders could be lost: set {name} = on"
+            )));
+        }
+    }
+    let (is_recovering, is_read_only): (bool, String) = (row.try_get(4).map_err(said)?, row.try_get(5).map_err(said)?);
+    if is_recovering || is_read_only == "on" {
+        return Err(StoreError::Unavailable(
+            "the database only reads: it is a standby, or default_transaction_read_only is on".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+/// Refuses tables that this version does not know.
+async fn check_tables(connection: &mut PgConnection) -> Result<(), StoreError> {
+    let rows = sqlx::query(APPLIED).fetch_all(connection).await;
+    let rows = rows.map_err(|error| {
+        let error = classify(APPLIED, &error);
+        if matches!(error, StoreError::Refused { .. }) {
+            let said = "the database has no tables of Holdfast's, or they may not be read: run `holdfast migrate`";
+            return StoreError::Storage(said.to_owned());
+        }
+        error
+    })?;
+    let said = |error: sqlx::Error| classify(APPLIED, &error);
+    let known: Vec<_> = MIGRATIONS.iter().collect();
+    for (at, row) in rows.iter().enumerate() {
+        let (version, checksum): (i64, Vec<u8>) = (row.try_get(0).map_err(said)?, row.try_get(1).map_err(said)?);
+        match known.get(at) {
+            None => return Err(StoreError::Storage(newer(version))),
+            Some(migration) if migration.version == version && *migration.checksum == *checksum => {}
+            Some(_) => {
+                return Err(StoreError::Storage(format!(
+                    "the database has another migration {version:04} than this version of Holdfast"
+                )));
+            }
+        }
+    }
+    if rows.len() < known.len() {
+        return Err(StoreError::Storage(
+            "the tables are of an older version: run `holdfast migrate`".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+fn newer(version: i64) -> String {
+    format!("the database has migration {version:04}, which this version of Holdfast does not know: run a newer one")
+}
