@@ -1,5 +1,12 @@
 //! Settings: flags, then the environment, then a TOML file, then defaults.
 
+mod database;
+
+pub use database::{Database, DatabaseArgs};
+
+use database::DatabaseSettings;
+
+use std::collections::BTreeMap;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -22,11 +29,14 @@ pub struct ServeArgs {
 
 /// Each setting, where it is given.
 #[derive(Debug, Clone, Default, Deserialize, clap::Args)]
-#[serde(deny_unknown_fields)]
 struct Settings {
-    /// The database: `sqlite:///var/lib/holdfast/holdfast.db`, or a relative path after `sqlite:` [default: sqlite:holdfast.db]
-    #[arg(long, env = "HOLDFAST_DATABASE_URL", value_name = "URL", hide_env_values = true)]
-    database_url: Option<String>,
+    #[serde(flatten)]
+    #[command(flatten)]
+    database: DatabaseSettings,
+    /// What the file names and nothing knows.
+    #[serde(flatten)]
+    #[arg(skip)]
+    unknown: BTreeMap<String, config::Value>,
     /// Where to listen, an address or a host name with a port; port 0 takes a free one [default: 127.0.0.1:50051]
     #[arg(long, env = "HOLDFAST_LISTEN", value_name = "ADDRESS")]
     listen: Option<String>,
@@ -50,8 +60,8 @@ struct Settings {
 /// What `holdfast serve` runs with.
 #[derive(Debug, Clone)]
 pub struct ServeConfig {
-    /// The file of the embedded database.
-    pub database_path: PathBuf,
+    /// Its database.
+    pub database: Database,
     /// How the server runs.
     pub server: ServerOptions,
     /// Threads that read and write calls.
@@ -93,13 +103,9 @@ impl ServeArgs {
             grace: grace.map_or(defaults.grace, Duration::from_secs),
             ..defaults
         };
-        let url = given
-            .database_url
-            .or(file.database_url)
-            .unwrap_or_else(|| "sqlite:holdfast.db".to_owned());
         let grpc_threads = within("grpc_threads", given.grpc_threads.or(file.grpc_threads), 1, 1_024)?;
         Ok(ServeConfig {
-            database_path: sqlite_path(&url)?,
+            database: given.database.or(file.database).resolve()?,
             server,
             grpc_threads,
         })
@@ -137,20 +143,16 @@ fn read_file(named: Option<&Path>) -> anyhow::Result<Settings> {
         .add_source(source)
         .build()
         .and_then(config::Config::try_deserialize);
-    settings.with_context(|| format!("the settings in {} cannot be used", path.display()))
-}
-
-/// The file that a database URL names.
-fn sqlite_path(url: &str) -> anyhow::Result<PathBuf> {
-    let Some(path) = url.strip_prefix("sqlite:") else {
-        let scheme = url.split(':').next().unwrap_or_default();
-        bail!("database_url begins with {scheme:?}, must begin with \"sqlite:\", such as sqlite:holdfast.db");
-    };
-    let path = path.strip_prefix("//").unwrap_or(path);
-    if path.is_empty() || path.contains(['?', '#']) {
-        bail!("database_url must name a file after \"sqlite:\", without parameters");
+    let settings: Settings = settings.with_context(|| format!("the settings in {} cannot be used", path.display()))?;
+    let unknown: Vec<_> = settings.unknown.keys().map(String::as_str).collect();
+    if !unknown.is_empty() {
+        bail!(
+            "{} sets {}, which is no setting: see `holdfast serve --help`",
+            path.display(),
+            unknown.join(", ")
+        );
     }
-    Ok(PathBuf::from(path))
+    Ok(settings)
 }
 
 #[cfg(test)]
@@ -211,19 +213,5 @@ mod tests {
             let refused = socket_address(text).expect_err("no address");
             assert!(format!("{refused:#}").contains("listen is"), "{refused:#}");
         }
-    }
-
-    #[test]
-    fn a_database_url_names_a_file() {
-        assert_eq!(
-            sqlite_path("sqlite:holdfast.db").expect("a path"),
-            PathBuf::from("holdfast.db")
-        );
-        assert_eq!(
-            sqlite_path("sqlite:///data/h.db").expect("a path"),
-            PathBuf::from("/data/h.db")
-        );
-        assert!(sqlite_path("mysql://x").is_err());
-        assert!(sqlite_path("sqlite:").is_err());
     }
 }

@@ -188,3 +188,22 @@ pub struct ContinueRefill {
     /// Of what.
     pub sku: Sku,
 }
+
+impl Command {
+    /// What decides the lane that runs it: its location where it names one, so that a location's commands stay in order.
+    #[must_use]
+    pub fn lane_key(&self) -> &str {
+        match self {
+            Self::Reserve(command) => command.location_id.as_str(),
+            Self::Cancel(command) => command.order_id.as_str(),
+            Self::Receive(command) => command.location_id.as_str(),
+            Self::Adjust(command) => command.location_id.as_str(),
+            Self::ConfirmShipment(command) | Self::ReportShippedAfterCancel(command) => command.order_id.as_str(),
+            Self::PutInbound(command) => command.location_id.as_str(),
+            Self::CloseInbound(command) => command.location_id.as_str(),
+            Self::PutLocation(location) => location.location_id.as_str(),
+            Self::PutItem(item) => item.sku.as_str(),
+            Self::ContinueRefill(command) => command.location_id.as_str(),
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! The command line: one module a command.
 
+pub mod database;
 pub mod demo;
 pub mod load;
 pub mod output;
@@ -7,7 +8,7 @@ pub mod serve;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::ServeArgs;
+use crate::config::{DatabaseArgs, ServeArgs};
 use crate::telemetry::LogFormat;
 
 /// Inventory allocation for shops that sell on backorder.
@@ -25,6 +26,8 @@ pub struct Cli {
 enum Command {
     /// Run the service.
     Serve(ServeArgs),
+    /// Make the tables of a database, or bring them up to date.
+    Migrate(DatabaseArgs),
     /// Tell the backorder policy's story on a temporary database.
     Demo(demo::DemoArgs),
     /// Measure a running service.
@@ -39,6 +42,7 @@ impl Cli {
     pub fn run(self) -> anyhow::Result<()> {
         match self.command {
             Command::Serve(args) => serve::run(args),
+            Command::Migrate(args) => database::migrate(args),
             Command::Demo(args) => demo::run(args),
             Command::Load(args) => load::run(&args),
         }

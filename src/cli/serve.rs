@@ -9,12 +9,11 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use super::database;
 use super::output::line;
 use crate::clock::SystemClock;
 use crate::config::{ServeArgs, ServeConfig};
 use crate::server;
-use crate::store::Store;
-use crate::store::sqlite::{SqliteOptions, SqliteStore};
 
 /// The exit code after a second signal: what shells say of a command that was interrupted.
 const INTERRUPTED: i32 = 130;
@@ -44,12 +43,11 @@ fn runtime(threads: usize) -> anyhow::Result<Runtime> {
 async fn serve(config: ServeConfig) -> anyhow::Result<()> {
     // Before anything runs that must be ended in order.
     let signals = Signals::new()?;
-    let path = config.database_path.display().to_string();
-    let store = SqliteStore::open(&SqliteOptions::new(config.database_path));
-    let store: Arc<dyn Store> = Arc::new(store.with_context(|| format!("the database {path} cannot be opened"))?);
+    let place = config.database.place();
+    let store = database::open(&config.database).await?;
     let running = server::start(store, Arc::new(SystemClock), config.server).await?;
     let address = running.address;
-    line(&format!("holdfast is listening on {address}, with its data in {path}"));
+    line(&format!("holdfast is listening on {address}, with its data in {place}"));
     line(&format!("try: grpcurl -plaintext {address} list"));
     if let Some(warning) = exposure(address) {
         tracing::warn!("{warning}");

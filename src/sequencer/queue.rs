@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::allocator::command::Command;
 use crate::allocator::decision::Answer;
 use crate::domain::rejection::Rejection;
+use crate::store::lane_of;
 
 /// How long an overloaded caller is asked to stay away: several full rounds.
 const RETRY_AFTER_MS: u64 = 100;
@@ -88,7 +89,8 @@ pub(super) struct Submission {
 /// The way into the rounds; clones share one queue.
 #[derive(Debug, Clone)]
 pub struct Sequencer {
-    submissions: mpsc::Sender<Submission>,
+    /// One queue for each lane.
+    submissions: Vec<mpsc::Sender<Submission>>,
     committed: watch::Receiver<u64>,
     limits: Limits,
     stop: CancellationToken,
@@ -96,7 +98,7 @@ pub struct Sequencer {
 
 impl Sequencer {
     pub(super) fn new(
-        submissions: mpsc::Sender<Submission>,
+        submissions: Vec<mpsc::Sender<Submission>>,
         committed: watch::Receiver<u64>,
         limits: Limits,
         stop: CancellationToken,
@@ -120,7 +122,9 @@ impl Sequencer {
             deadline,
             reply,
         };
-        self.submissions.try_send(submission).map_err(|refused| match refused {
+        let lane = lane_of(submission.command.lane_key(), self.submissions.len());
+        let queue = self.submissions.get(lane).ok_or(Failure::ShuttingDown)?;
+        queue.try_send(submission).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(_) => Failure::overloaded(self.limits.queue_commands_max),
             mpsc::error::TrySendError::Closed(_) if self.stop.is_cancelled() => Failure::ShuttingDown,
             mpsc::error::TrySendError::Closed(_) => Failure::Store("no more rounds are run".to_owned()),

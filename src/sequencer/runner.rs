@@ -14,7 +14,7 @@ use crate::allocator::command::{Command, ContinueRefill};
 use crate::allocator::decision::{Answer, Decision};
 use crate::clock::{Clock, monotonic};
 use crate::domain::Instant;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, lane_of};
 
 /// Why no more rounds are run.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +32,9 @@ pub enum Halted {
 
 /// How long the runner rests before it tries again what the store could not do just now.
 const REST: Duration = Duration::from_millis(50);
+
+/// How long it rests when all that it has was put off.
+const PUT_OFF_REST: Duration = Duration::from_millis(1);
 
 type ReplySender = oneshot::Sender<Result<Reply, Failure>>;
 
@@ -51,7 +54,9 @@ pub struct Runner {
     limits: Limits,
     queue: mpsc::Receiver<Submission>,
     stop: CancellationToken,
-    committed: watch::Sender<u64>,
+    committed: Arc<watch::Sender<u64>>,
+    /// Which of how many lanes is its own.
+    lane: (usize, usize),
     /// Refills that were cut: they go on in turns, one a round.
     refills: BTreeSet<ContinueRefill>,
     /// The refill that went on last.
@@ -61,30 +66,36 @@ pub struct Runner {
     held: Vec<Held>,
 }
 
-/// A sequencer and the runner behind it. The runner ends once `stop` is cancelled and everything queued is answered.
+/// A sequencer and the runners behind it, one for each lane of the store. A runner ends once `stop` is cancelled and
+/// everything in its queue is answered.
 #[must_use]
 pub fn sequencer(
-    store: Arc<dyn Store>,
-    clock: Arc<dyn Clock>,
+    store: &Arc<dyn Store>,
+    clock: &Arc<dyn Clock>,
     limits: Limits,
-    stop: CancellationToken,
-) -> (Sequencer, Runner) {
-    let (submissions, queue) = mpsc::channel(limits.queue_commands_max);
+    stop: &CancellationToken,
+) -> (Sequencer, Vec<Runner>) {
     let (committed, nudges) = watch::channel(0);
-    let handle = Sequencer::new(submissions, nudges, limits, stop.clone());
-    let runner = Runner {
-        store,
-        clock,
-        limits,
-        queue,
-        stop,
-        committed,
-        refills: BTreeSet::new(),
-        last_refill: None,
-        deferred: VecDeque::new(),
-        held: Vec::new(),
-    };
-    (handle, runner)
+    let (committed, lanes) = (Arc::new(committed), store.lanes().max(1));
+    let (mut queues, mut runners) = (Vec::with_capacity(lanes), Vec::with_capacity(lanes));
+    for lane in 0..lanes {
+        let (submissions, queue) = mpsc::channel(limits.queue_commands_max);
+        queues.push(submissions);
+        runners.push(Runner {
+            store: Arc::clone(store),
+            clock: Arc::clone(clock),
+            limits,
+            queue,
+            stop: stop.clone(),
+            committed: Arc::clone(&committed),
+            lane: (lane, lanes),
+            refills: BTreeSet::new(),
+            last_refill: None,
+            deferred: VecDeque::new(),
+            held: Vec::new(),
+        });
+    }
+    (Sequencer::new(queues, nudges, limits, stop.clone()), runners)
 }
 
 impl Runner {
@@ -108,7 +119,9 @@ impl Runner {
         loop {
             match self.store.pending_refills().await {
                 Ok(refills) => {
-                    self.refills.extend(refills);
+                    let (lane, lanes) = self.lane;
+                    let own = |refill: &ContinueRefill| lane_of(refill.location_id.as_str(), lanes) == lane;
+                    self.refills.extend(refills.into_iter().filter(own));
                     return Ok(());
                 }
                 Err(error) if error.is_fatal() || self.stop.is_cancelled() => return Err(error.into()),
@@ -222,8 +235,14 @@ impl Runner {
                 put_back.extend(self.reply(submission, decided));
             }
         }
+        let is_put_off = !put_back.is_empty();
         self.put_back(put_back);
         self.answer_held();
+        if is_put_off && self.refills.is_empty() {
+            // Another lane or instance began a refill: it is gone on with from here too, should that one stand still.
+            self.find_refills().await?;
+            tokio::time::sleep(PUT_OFF_REST).await;
+        }
         Ok(())
     }
 

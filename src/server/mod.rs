@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic::transport::Server;
@@ -101,8 +101,8 @@ pub async fn start(store: Arc<dyn Store>, clock: Arc<dyn Clock>, options: Server
         .with_context(|| format!("cannot listen on {}", options.listen))?;
     let address = listener.local_addr().context("the listener has no address")?;
     let (stop, drained) = (CancellationToken::new(), CancellationToken::new());
-    let (handle, runner) = sequencer(Arc::clone(&store), Arc::clone(&clock), options.limits, drained.clone());
-    let halted = run_rounds(runner)?;
+    let (handle, runners) = sequencer(&store, &clock, options.limits, &drained);
+    let halted = run_rounds(runners)?;
 
     let (health, health_service) = tonic_health::server::health_reporter();
     report(&health, ServingStatus::Serving).await;
@@ -140,7 +140,7 @@ type Serving = JoinHandle<Result<(), tonic::transport::Error>>;
 type HaltedReceiver = oneshot::Receiver<Result<(), Halted>>;
 
 /// Runs rounds on a thread of their own: deciding never waits for calls to be read or written.
-fn run_rounds(runner: Runner) -> anyhow::Result<HaltedReceiver> {
+fn run_rounds(runners: Vec<Runner>) -> anyhow::Result<HaltedReceiver> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -149,13 +149,29 @@ fn run_rounds(runner: Runner) -> anyhow::Result<HaltedReceiver> {
     thread::Builder::new()
         .name("rounds".to_owned())
         .spawn(move || {
-            let result = runtime.block_on(runner.run());
+            let result = runtime.block_on(run_all(runners));
             if ended.send(result).is_err() {
                 tracing::debug!("the server ended before its rounds");
             }
         })
         .context("no thread for rounds")?;
     Ok(halted)
+}
+
+/// Runs the lanes until all have ended, or one cannot go on: then none may acknowledge anything more.
+async fn run_all(runners: Vec<Runner>) -> Result<(), Halted> {
+    let mut lanes = futures_of(runners);
+    while let Some(ended) = lanes.join_next().await {
+        match ended {
+            Ok(result) => result?,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+    Ok(())
+}
+
+fn futures_of(runners: Vec<Runner>) -> JoinSet<Result<(), Halted>> {
+    runners.into_iter().map(Runner::run).collect()
 }
 
 fn with_reflection(routes: Routes) -> anyhow::Result<Routes> {

@@ -183,6 +183,10 @@ impl<S: Store> Store for FaultyStore<S> {
         self.inner.check_invariant(name, location).await
     }
 
+    fn lanes(&self) -> usize {
+        self.inner.lanes()
+    }
+
     fn epoch(&self) -> u64 {
         self.inner.epoch()
     }

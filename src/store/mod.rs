@@ -10,6 +10,7 @@
 //! committed. The event log of a location is gap-free in commit order.
 
 use std::fmt::Debug;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use async_trait::async_trait;
 
@@ -223,9 +224,24 @@ pub trait Store: Send + Sync + Debug {
     /// When rows cannot be read.
     async fn check_invariant(&self, name: &str, location: Option<&LocationId>) -> Result<InvariantReport, StoreError>;
 
+    /// How many rounds of different locations it runs side by side.
+    fn lanes(&self) -> usize {
+        1
+    }
+
     /// A number drawn when the database was made, which tells its resume tokens from those of any other.
     fn epoch(&self) -> u64;
 
     /// Ends all connections, after the round that is running, and after reads that end within seconds.
     async fn close(&self);
+}
+
+/// The lane of what has an id, among so many: the same one on every call, so that the commands of a location stay in their
+/// order.
+#[must_use]
+pub fn lane_of(id: &str, lanes: usize) -> usize {
+    let mut hasher = DefaultHasher::new();
+    id.hash(&mut hasher);
+    let lanes = u64::try_from(lanes.max(1)).unwrap_or(1);
+    usize::try_from(hasher.finish() % lanes).unwrap_or(0)
 }

@@ -113,7 +113,8 @@ impl Rounds {
         let store: Arc<dyn Store> = Arc::new(FaultyStore::new(file, Box::new(faults)));
         let clock = Arc::new(ManualClock::new(at("2026-03-02T09:00:00Z")));
         let stop = CancellationToken::new();
-        let (handle, runner) = sequencer(Arc::clone(&store), clock, limits, stop.clone());
+        let (handle, mut runners) = sequencer(&store, &(clock as Arc<dyn holdfast::clock::Clock>), limits, &stop);
+        let runner = runners.pop().expect("a lane");
         let rounds = Self {
             sequencer: handle,
             runner: tokio::spawn(runner.run()),

@@ -155,19 +155,21 @@ WITH written AS (
     INSERT INTO locations AS l (location_key, location_id, config_version, config)
     SELECT c1, c2, 1, c3 FROM unnest($1::bigint[], $2::text[], $3::text[]) AS c (c1, c2, c3)
     ON CONFLICT (location_key) DO UPDATE SET config_version = l.config_version + 1, config = excluded.config
+    WHERE l.location_id = excluded.location_id
     RETURNING 1
 )
 SELECT count(*) FROM written";
 
 const PUT_ITEMS: &str = "-- put_items
 WITH written AS (
-    INSERT INTO items (sku_key, sku, display_name, backorderable, lead_time_days, max_backlog, safety_stock)
+    INSERT INTO items AS i (sku_key, sku, display_name, backorderable, lead_time_days, max_backlog, safety_stock)
     SELECT * FROM unnest(
         $1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[]
     )
     ON CONFLICT (sku_key) DO UPDATE SET
         display_name = excluded.display_name, backorderable = excluded.backorderable,
         lead_time_days = excluded.lead_time_days, max_backlog = excluded.max_backlog, safety_stock = excluded.safety_stock
+    WHERE i.sku = excluded.sku
     RETURNING 1
 )
 SELECT count(*) FROM written";

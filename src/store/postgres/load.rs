@@ -18,7 +18,10 @@ impl Database for Connection {
         let no_ids = Rows::new(&[Kind::Text]);
         let is_writing = self.is_writing();
         match which {
-            Which::All if is_writing => self.find(sql::LOCK_ALL_LOCATIONS, &[]).await,
+            Which::All if is_writing => {
+                self.fetch(sql::LOCK_CATALOG, &[]).await?;
+                self.find(sql::LOCK_ALL_LOCATIONS, &[]).await
+            }
             Which::All => self.find(sql::LOAD_ALL_LOCATIONS, &[]).await,
             Which::Named { ids, keys } if is_writing => self.find(sql::LOCK_LOCATIONS, &[ids, keys]).await,
             Which::Named { ids, keys } => self.find(sql::LOAD_LOCATIONS, &[ids, keys]).await,

@@ -12,7 +12,6 @@
 //! What is kept between rounds is current while the revision of its location, read under the lock, is the one it left.
 
 use std::fmt;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -20,14 +19,15 @@ use async_trait::async_trait;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
 use super::tables::{self, Configs, Database, Kept, Load, Loaded, Loader, run_in_tx};
 use super::{
     InboundFilter, InvariantReport, LOADS_MAX, OrderAt, OrderFilter, Page, QueuedLine, Round, Store, StoreError,
-    Verdict,
+    Verdict, lane_of,
 };
 use crate::allocator::command::ContinueRefill;
+use crate::allocator::footprint::Footprint;
 use crate::domain::catalog::{Item, Location};
 use crate::domain::event::Event;
 use crate::domain::ids::{EventSequence, InboundId, LineNumber, LocationId, Sequence, Sku};
@@ -81,10 +81,20 @@ impl PostgresOptions {
         let connect = PgConnectOptions::from_str(url).map_err(|_| refused())?;
         Ok(Self {
             connect: connect.application_name("holdfast"),
-            lanes: 1,
+            lanes: 2,
             readers: 4,
             is_persistent: !url.contains("statement-cache-capacity=0"),
         })
+    }
+
+    /// Where it is, without user and password.
+    #[must_use]
+    pub fn place(&self) -> String {
+        let (host, port) = (self.connect.get_host(), self.connect.get_port());
+        format!(
+            "postgres://{host}:{port}/{}",
+            self.connect.get_database().unwrap_or_default()
+        )
     }
 
     /// With a password that is kept apart from the URL.
@@ -149,6 +159,21 @@ impl PostgresStore {
         Ok(connection)
     }
 
+    /// What runs the rounds of a footprint's lane. A round that names no location takes any that is free.
+    async fn writer(&self, footprint: &Footprint) -> Result<MutexGuard<'_, Writer>, StoreError> {
+        let lane = footprint
+            .locations
+            .first()
+            .map(|id| lane_of(id.as_str(), self.writers.len()));
+        let free = || self.writers.iter().find_map(|writer| writer.try_lock().ok());
+        if let Some(writer) = lane.is_none().then(free).flatten() {
+            return Ok(writer);
+        }
+        let writer = self.writers.get(lane.unwrap_or(0));
+        let writer = writer.ok_or_else(|| StoreError::Unavailable("the store has no lanes".to_owned()))?;
+        Ok(writer.lock().await)
+    }
+
     async fn attempt(&self, writer: &mut Writer, round: &mut dyn Round) -> Result<(), StoreError> {
         if writer.connection.is_none() {
             let options = &self.options;
@@ -175,15 +200,6 @@ pub fn statements() -> Vec<&'static str> {
     found.chain(apply::texts()).chain(sql::OTHERS).collect()
 }
 
-/// The lane of a location: the same one on every call, so that its orders stay in their order.
-#[must_use]
-pub fn lane_of(location: &LocationId, lanes: usize) -> usize {
-    let mut hasher = DefaultHasher::new();
-    location.as_str().hash(&mut hasher);
-    let lanes = u64::try_from(lanes.max(1)).unwrap_or(1);
-    usize::try_from(hasher.finish() % lanes).unwrap_or(0)
-}
-
 /// Reads on a snapshot and ends it.
 macro_rules! read {
     ($self:ident, |$connection:ident| $read:expr) => {{
@@ -205,15 +221,7 @@ macro_rules! read {
 #[async_trait]
 impl Store for PostgresStore {
     async fn round(&self, round: &mut dyn Round) -> Result<(), StoreError> {
-        let footprint = round.footprint();
-        let lane = footprint
-            .locations
-            .first()
-            .map_or(0, |id| lane_of(id, self.writers.len()));
-        let mut writer = match self.writers.get(lane) {
-            Some(writer) => writer.lock().await,
-            None => return Err(StoreError::Unavailable("the store has no lanes".to_owned())),
-        };
+        let mut writer = self.writer(&round.footprint()).await?;
         let backoff = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(5))
             .with_max_times(RETRIES_MAX)
@@ -309,6 +317,10 @@ impl Store for PostgresStore {
 
     async fn check_invariant(&self, name: &str, location: Option<&LocationId>) -> Result<InvariantReport, StoreError> {
         read!(self, |connection| check::check(connection, name, location))
+    }
+
+    fn lanes(&self) -> usize {
+        self.writers.len()
     }
 
     fn epoch(&self) -> u64 {

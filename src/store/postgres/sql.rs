@@ -91,6 +91,10 @@ ORDER BY l.location_id
 FOR UPDATE OF n"
 );
 
+/// Locks the catalog, before all locations: where there is no location yet, two rounds would give one key twice.
+pub(super) const LOCK_CATALOG: &str = "-- lock_catalog
+SELECT singleton FROM meta FOR UPDATE";
+
 /// Locks every location, in the order of their ids.
 pub(super) const LOCK_ALL_LOCATIONS: &str = concat!(
     "-- lock_all_locations\n",
@@ -278,4 +282,10 @@ FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[]
 ORDER BY k.at";
 
 /// The texts beside those of [`text`].
-pub(super) const OTHERS: [&str; 4] = [LOCK_LOCATIONS, LOCK_ALL_LOCATIONS, LOAD_LOCATIONS, LOAD_ALL_LOCATIONS];
+pub(super) const OTHERS: [&str; 5] = [
+    LOCK_CATALOG,
+    LOCK_LOCATIONS,
+    LOCK_ALL_LOCATIONS,
+    LOAD_LOCATIONS,
+    LOAD_ALL_LOCATIONS,
+];

@@ -69,11 +69,11 @@ impl<'a, D: Database> Loader<'a, D> {
     /// Loads a footprint. Locations are locked before anything is read that may change; orders that are named tell theirs
     /// by the directory, which never changes for an id.
     pub(in crate::store) async fn load(&mut self, footprint: &Footprint) -> Result<(), StoreError> {
+        let mut places = self.find_places(&footprint.orders).await?;
+        self.load_locations(footprint, &places).await?;
         if footprint.catalog {
             self.load_catalog_keys().await?;
         }
-        let mut places = self.find_places(&footprint.orders).await?;
-        self.load_locations(footprint, &places).await?;
         let claimed = self.find_places(&footprint.claims).await?;
         self.load_locations_of(&claimed).await?;
         places.extend(claimed);
