@@ -212,6 +212,8 @@ pub struct Order {
     pub terms: Terms,
     /// When it was last released.
     pub released_at: Option<Instant>,
+    /// When the warehouse took the work of its release; a release that is revoked forgets it.
+    pub acknowledged_at: Option<Instant>,
     /// By when its release must ship.
     pub ship_by_date: Option<Date>,
     /// When the carrier took it.

@@ -1,10 +1,10 @@
 //! How values stand in a row, in either database: states as small numbers, dates as texts, the rest as JSON.
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::inbound::InboundState;
-use crate::domain::order::{Basis, OrderLine, OrderState, Terms};
+use crate::domain::order::{Basis, Order, OrderLine, OrderState, Parcel, Shipment, Terms};
 use crate::domain::{Date, Instant};
 
 /// The number of an order's state.
@@ -71,6 +71,42 @@ pub(super) fn to_json<T: Serialize>(value: &T) -> String {
 #[must_use]
 pub(super) fn stored_terms(terms: &Terms) -> Option<&Terms> {
     (*terms != Terms::default()).then_some(terms)
+}
+
+/// What the warehouse did with an order, in the cell of its shipment.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Handling {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    acknowledged_at: Option<Instant>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    parcels: Option<Vec<Parcel>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reported_ship_at: Option<Instant>,
+}
+
+impl Handling {
+    /// What is stored of an order's acknowledgement and shipment: nothing while there is neither.
+    #[must_use]
+    pub(super) fn of(order: &Order) -> Option<Self> {
+        let shipment = order.shipment.as_ref();
+        (order.acknowledged_at.is_some() || shipment.is_some()).then(|| Self {
+            acknowledged_at: order.acknowledged_at,
+            parcels: shipment.map(|shipment| shipment.parcels.clone()),
+            reported_ship_at: shipment.and_then(|shipment| shipment.reported_ship_at),
+        })
+    }
+
+    /// The acknowledgement and the shipment.
+    #[must_use]
+    pub(super) fn parts(self) -> (Option<Instant>, Option<Shipment>) {
+        let reported_ship_at = self.reported_ship_at;
+        let shipment = self.parcels.map(|parcels| Shipment {
+            parcels,
+            reported_ship_at,
+        });
+        (self.acknowledged_at, shipment)
+    }
 }
 
 /// What is stored of a line's basis: nothing when its whole quantity was on hand.

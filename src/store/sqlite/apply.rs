@@ -162,7 +162,8 @@ impl Changes {
             self.add_new_line(location, sequence, line);
         }
         // Rows of new orders have no cells for what few of them came to within their round.
-        if order.shipped_at.is_some() || order.cancelled_at.is_some() || order.shipment.is_some() {
+        let handling = codec::Handling::of(order);
+        if order.shipped_at.is_some() || order.cancelled_at.is_some() || handling.is_some() {
             self.add_changed_order(location, order);
         }
         let nothing = (Units::ZERO, Amount::default());
@@ -203,7 +204,9 @@ impl Changes {
             .maybe_instant(order.released_at)
             .maybe_date(order.ship_by_date)
             .maybe_instant(order.shipped_at);
-        row.maybe_instant(order.cancelled_at).json(&order.shipment).end();
+        row.maybe_instant(order.cancelled_at)
+            .json(&codec::Handling::of(order))
+            .end();
     }
 
     fn add_changed_lines(&mut self, location: i64, slot: &OrderSlot) {

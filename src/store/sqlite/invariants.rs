@@ -286,6 +286,7 @@ pub(super) const ALL: [Invariant; 14] = [
                 WHEN 'order_placed' THEN state NOT IN (1, 2)
                 WHEN 'order_released' THEN state <> 3
                 WHEN 'release_revoked' THEN state <> 2
+                WHEN 'release_acknowledged' THEN state <> 3
                 WHEN 'order_shipped' THEN state <> 4
                 WHEN 'order_cancelled' THEN state <> 5
                 WHEN 'order_shipped_after_cancel' THEN state <> 5
