@@ -21,6 +21,8 @@ pub enum Command {
     Receive(Receive),
     /// Correct a count.
     Adjust(Adjust),
+    /// The warehouse took the work of a release.
+    AcknowledgeRelease(AcknowledgeRelease),
     /// The carrier has an order.
     ConfirmShipment(Ship),
     /// A cancelled order left all the same.
@@ -147,6 +149,13 @@ pub enum Change {
     Delta(i64),
     /// Units that are there.
     Counted(Units),
+}
+
+/// The warehouse took the work of a release.
+#[derive(Debug, Clone)]
+pub struct AcknowledgeRelease {
+    /// The order, the key of repeats.
+    pub order_id: OrderId,
 }
 
 /// Units left the building for good.

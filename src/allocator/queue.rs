@@ -184,14 +184,19 @@ fn revoke(ws: &mut WorkingSet, order: Index<OrderSlot>, cause: RevocationCause) 
     say_revoked(ws, order, cause);
 }
 
-/// Appends the revocation of an order's release.
+/// Appends the revocation of an order's release, which forgets its acknowledgement.
 pub(super) fn say_revoked(ws: &mut WorkingSet, order: Index<OrderSlot>, cause: RevocationCause) {
-    let slot = ws.orders.get(order);
+    let slot = ws.orders.change(order);
+    let was_acknowledged = slot.order.acknowledged_at.take().is_some();
     let (location, sequence) = (slot.location, slot.order.sequence);
     ws.append(
         location,
         Some(order),
-        Payload::ReleaseRevoked(ReleaseRevoked { sequence, cause }),
+        Payload::ReleaseRevoked(ReleaseRevoked {
+            sequence,
+            cause,
+            was_acknowledged,
+        }),
     );
 }
 

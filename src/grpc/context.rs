@@ -58,6 +58,7 @@ impl Context {
             Command::Reserve(_)
             | Command::Cancel(_)
             | Command::Receive(_)
+            | Command::AcknowledgeRelease(_)
             | Command::ConfirmShipment(_)
             | Command::ReportShippedAfterCancel(_)
             | Command::CloseInbound(_)

@@ -38,6 +38,21 @@ impl WarehouseService for Warehouse {
         Ok(Response::new(answers::adjusted(&answer)))
     }
 
+    async fn acknowledge_release(
+        &self,
+        request: Request<pb::AcknowledgeReleaseRequest>,
+    ) -> Result<Response<pb::AcknowledgeReleaseResponse>, Status> {
+        let deadline = deadline_of(&request);
+        let command = Command::AcknowledgeRelease(warehouse::acknowledge(&request.into_inner())?);
+        let answer: Box<OrderAnswer> = self.0.submit(command, deadline).await?;
+        let replayed = answer.replayed;
+        let order = self.0.view(*answer).await?;
+        Ok(Response::new(pb::AcknowledgeReleaseResponse {
+            order: Some(order),
+            replayed,
+        }))
+    }
+
     async fn confirm_shipment(
         &self,
         request: Request<pb::ConfirmShipmentRequest>,

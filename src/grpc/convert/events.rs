@@ -19,6 +19,7 @@ pub(crate) fn event_type(payload: &Payload) -> pb::EventType {
         Payload::OrderPlaced(_) => pb::EventType::OrderPlaced,
         Payload::OrderReleased(_) => pb::EventType::OrderReleased,
         Payload::ReleaseRevoked(_) => pb::EventType::ReleaseRevoked,
+        Payload::ReleaseAcknowledged(_) => pb::EventType::ReleaseAcknowledged,
         Payload::OrderShipped(_) => pb::EventType::OrderShipped,
         Payload::OrderShippedAfterCancel(_) => pb::EventType::OrderShippedAfterCancel,
         Payload::OrderCancelled(_) => pb::EventType::OrderCancelled,
@@ -49,7 +50,11 @@ fn payload(location_id: &LocationId, payload: &Payload) -> Spelled {
         Payload::ReleaseRevoked(p) => Spelled::ReleaseRevoked(pb::ReleaseRevoked {
             sequence: p.sequence.0,
             cause: revocation_cause(p.cause).into(),
+            was_acknowledged: p.was_acknowledged,
         }),
+        Payload::ReleaseAcknowledged(p) => {
+            Spelled::ReleaseAcknowledged(pb::ReleaseAcknowledged { sequence: p.sequence.0 })
+        }
         Payload::OrderShipped(p) => Spelled::OrderShipped(order_shipped(p)),
         Payload::OrderShippedAfterCancel(p) => Spelled::OrderShippedAfterCancel(shipped_after_cancel(p)),
         Payload::OrderCancelled(p) => Spelled::OrderCancelled(order_cancelled(p)),

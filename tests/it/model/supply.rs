@@ -193,6 +193,7 @@ impl Warehouse {
         while let Some(at) = self.unlucky(items) {
             let order = &mut self.orders[at].order;
             order.state = OrderState::Waiting;
+            let was_acknowledged = order.acknowledged_at.take().is_some();
             order.released_at = None;
             order.ship_by_date = None;
             let (id, sequence) = (order.order_id.clone(), order.sequence);
@@ -202,6 +203,7 @@ impl Warehouse {
                 Payload::ReleaseRevoked(ReleaseRevoked {
                     sequence,
                     cause: revocation,
+                    was_acknowledged,
                 }),
             );
         }
