@@ -7,7 +7,7 @@ use super::catalog::Location;
 use super::ids::{AdjustmentId, EventSequence, InboundId, LineNumber, OrderId, ReceiptId, RequestId, Sequence, Sku};
 use super::inbound::Inbound;
 use super::money::{Amount, Currency, Money};
-use super::order::{Basis, Parcel, Terms};
+use super::order::{Basis, Parcel, Recipient, Terms};
 use super::quantity::{Quantity, Units};
 use super::{Date, Instant};
 
@@ -163,6 +163,11 @@ pub struct OrderReleased {
     pub cause: ReleaseCause,
     /// By when it must ship.
     pub ship_by_date: Date,
+    /// The date promised to the customer.
+    pub promised_ship_date: Date,
+    /// Whom a picker packs for.
+    #[serde(default, skip_serializing_if = "Recipient::is_nobody")]
+    pub recipient: Recipient,
     /// What to ship.
     pub lines: Vec<LineUnits>,
 }

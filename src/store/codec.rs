@@ -3,6 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::event::ReleaseCause;
 use crate::domain::inbound::InboundState;
 use crate::domain::order::{Basis, Order, OrderLine, OrderState, Parcel, Shipment, Terms};
 use crate::domain::{Date, Instant};
@@ -73,10 +74,13 @@ pub(super) fn stored_terms(terms: &Terms) -> Option<&Terms> {
     (*terms != Terms::default()).then_some(terms)
 }
 
-/// What the warehouse did with an order, in the cell of its shipment.
+/// Why an order was released and what the warehouse did with it, in the cell of its shipment.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Handling {
+    /// Absent for a release at purchase.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    release_cause: Option<ReleaseCause>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     acknowledged_at: Option<Instant>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -86,26 +90,30 @@ pub(super) struct Handling {
 }
 
 impl Handling {
-    /// What is stored of an order's acknowledgement and shipment: nothing while there is neither.
+    /// What is stored of an order's release and shipment: nothing for most, released when they were placed.
     #[must_use]
     pub(super) fn of(order: &Order) -> Option<Self> {
         let shipment = order.shipment.as_ref();
-        (order.acknowledged_at.is_some() || shipment.is_some()).then(|| Self {
+        let release_cause = order.release_cause.filter(|cause| *cause != ReleaseCause::Purchase);
+        (release_cause.is_some() || order.acknowledged_at.is_some() || shipment.is_some()).then(|| Self {
+            release_cause,
             acknowledged_at: order.acknowledged_at,
             parcels: shipment.map(|shipment| shipment.parcels.clone()),
             reported_ship_at: shipment.and_then(|shipment| shipment.reported_ship_at),
         })
     }
 
-    /// The acknowledgement and the shipment.
-    #[must_use]
-    pub(super) fn parts(self) -> (Option<Instant>, Option<Shipment>) {
+    /// Puts it on the order that it is of, whose other cells are read.
+    pub(super) fn put_on(self, order: &mut Order) {
         let reported_ship_at = self.reported_ship_at;
-        let shipment = self.parcels.map(|parcels| Shipment {
+        order.shipment = self.parcels.map(|parcels| Shipment {
             parcels,
             reported_ship_at,
         });
-        (self.acknowledged_at, shipment)
+        order.acknowledged_at = self.acknowledged_at;
+        order.release_cause = order
+            .released_at
+            .map(|_| self.release_cause.unwrap_or(ReleaseCause::Purchase));
     }
 }
 
