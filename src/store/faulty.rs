@@ -4,8 +4,11 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::sync::watch;
 
-use super::{InboundFilter, InvariantReport, OrderAt, OrderFilter, Page, QueuedLine, Round, Store, StoreError};
+use super::{
+    InboundFilter, InvariantReport, LogEnds, OrderAt, OrderFilter, Page, QueuedLine, Released, Round, Store, StoreError,
+};
 use crate::allocator::command::ContinueRefill;
 use crate::domain::catalog::{Item, Location};
 use crate::domain::event::Event;
@@ -171,6 +174,14 @@ impl<S: Store> Store for FaultyStore<S> {
         self.inner.last_event(location).await
     }
 
+    async fn logs(&self) -> Result<Vec<LogEnds>, StoreError> {
+        self.inner.logs().await
+    }
+
+    async fn list_released(&self, location: &LocationId, page: Page<Sequence>) -> Result<Option<Released>, StoreError> {
+        self.inner.list_released(location, page).await
+    }
+
     async fn pending_refills(&self) -> Result<Vec<ContinueRefill>, StoreError> {
         self.inner.pending_refills().await
     }
@@ -185,6 +196,10 @@ impl<S: Store> Store for FaultyStore<S> {
 
     fn epoch(&self) -> u64 {
         self.inner.epoch()
+    }
+
+    fn nudges(&self) -> Option<watch::Receiver<u64>> {
+        self.inner.nudges()
     }
 
     async fn close(&self) {

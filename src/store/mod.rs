@@ -12,6 +12,7 @@
 use std::fmt::Debug;
 
 use async_trait::async_trait;
+use tokio::sync::watch;
 
 use crate::allocator::command::ContinueRefill;
 use crate::allocator::footprint::{Footprint, Wants};
@@ -21,7 +22,7 @@ use crate::domain::catalog::{Item, Location};
 use crate::domain::event::Event;
 use crate::domain::ids::{EventSequence, InboundId, LineNumber, LocationId, OrderId, Sequence, Sku};
 use crate::domain::inbound::{Inbound, InboundState};
-use crate::domain::order::OrderState;
+use crate::domain::order::{Order, OrderState};
 use crate::domain::quantity::Units;
 
 mod codec;
@@ -108,6 +109,26 @@ pub struct QueuedLine {
     pub order_id: OrderId,
     /// Units that older lines lack.
     pub units_ahead: Units,
+}
+
+/// What is kept of a location's log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogEnds {
+    /// Whose log.
+    pub location_id: LocationId,
+    /// The number of the oldest event that is kept; of an empty log, that of the next one.
+    pub oldest: EventSequence,
+    /// The number of the last event, zero for an empty log.
+    pub last: EventSequence,
+}
+
+/// Released orders of a location, as they stood after an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Released {
+    /// The last event of the location's log by then.
+    pub as_of: EventSequence,
+    /// The orders, whole, by place.
+    pub orders: Vec<Order>,
 }
 
 /// One invariant, checked over stored rows.
@@ -206,6 +227,19 @@ pub trait Store: Send + Sync + Debug {
     /// When rows cannot be read.
     async fn last_event(&self, location: &LocationId) -> Result<Option<EventSequence>, StoreError>;
 
+    /// What is kept of every location's log, in the order in which the locations were created.
+    ///
+    /// # Errors
+    /// When rows cannot be read.
+    async fn logs(&self) -> Result<Vec<LogEnds>, StoreError>;
+
+    /// Released orders by place, with the number of the event as of which they are, from one snapshot; `None` when there is
+    /// no such location.
+    ///
+    /// # Errors
+    /// When rows cannot be read.
+    async fn list_released(&self, location: &LocationId, page: Page<Sequence>) -> Result<Option<Released>, StoreError>;
+
     /// Refills that were cut and go on, after a restart too.
     ///
     /// # Errors
@@ -223,6 +257,12 @@ pub trait Store: Send + Sync + Debug {
 
     /// A number drawn when the database was made, which tells its resume tokens from those of any other.
     fn epoch(&self) -> u64;
+
+    /// A number that changes when another instance committed to the same database: a hint, as the sequencer's own commits
+    /// are. `None` where there is no other instance, or nobody tells of it; whoever follows a log polls in any case.
+    fn nudges(&self) -> Option<watch::Receiver<u64>> {
+        None
+    }
 
     /// Ends all connections, after the round that is running, and after reads that end within seconds.
     async fn close(&self);

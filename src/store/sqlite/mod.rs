@@ -20,8 +20,8 @@ use rand::{Rng as _, SeedableRng as _};
 use tokio::sync::Mutex;
 
 use super::{
-    InboundFilter, InvariantReport, LOADS_MAX, OrderAt, OrderFilter, Page, QueuedLine, Round, Store, StoreError,
-    Verdict,
+    InboundFilter, InvariantReport, LOADS_MAX, LogEnds, OrderAt, OrderFilter, Page, QueuedLine, Released, Round, Store,
+    StoreError, Verdict,
 };
 use crate::allocator::command::ContinueRefill;
 use crate::allocator::working_set::WorkingSet;
@@ -47,6 +47,7 @@ mod kept;
 mod lists;
 mod load;
 mod locations;
+mod logs;
 mod open;
 #[cfg(test)]
 mod plans;
@@ -294,6 +295,18 @@ impl Store for SqliteStore {
         let mut reader = self.readers.begin().await?;
         let found = lists::last_event(reader.connection(), location).await;
         reader.end(found.map(|found| found.map(|(_, last)| last))).await
+    }
+
+    async fn logs(&self) -> Result<Vec<LogEnds>, StoreError> {
+        let mut reader = self.readers.begin().await?;
+        let listed = logs::ends(reader.connection()).await;
+        reader.end(listed).await
+    }
+
+    async fn list_released(&self, location: &LocationId, page: Page<Sequence>) -> Result<Option<Released>, StoreError> {
+        let mut reader = self.readers.begin().await?;
+        let listed = logs::released(reader.connection(), &self.configs, location, &page).await;
+        reader.end(listed).await
     }
 
     async fn pending_refills(&self) -> Result<Vec<ContinueRefill>, StoreError> {

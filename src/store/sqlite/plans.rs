@@ -1,7 +1,7 @@
 //! Every statement against the bundled library: it prepares, and it finds its rows by an index.
 
 use super::connection::{Connection, name_of};
-use super::{SqliteOptions, SqliteStore, invariants, lists, open, sql};
+use super::{SqliteOptions, SqliteStore, invariants, lists, logs, open, sql};
 
 /// What is computed within a statement and walked there: common table expressions.
 const COMPUTED: [&str; 4] = ["at", "head", "span", "queue"];
@@ -40,6 +40,7 @@ async fn every_statement_prepares() {
     let statements: Vec<_> = sql::ALL
         .iter()
         .chain(&lists::ALL)
+        .chain(&logs::ALL)
         .chain(&invariants::STATEMENTS)
         .chain(&open::STATEMENTS)
         .copied()
@@ -51,6 +52,7 @@ async fn every_statement_prepares() {
     }
     assert_eq!(declared(include_str!("sql.rs")), sql::ALL.len());
     assert_eq!(declared(include_str!("lists.rs")), lists::ALL.len());
+    assert_eq!(declared(include_str!("logs.rs")), logs::ALL.len());
     assert_eq!(declared(include_str!("invariants.rs")), invariants::STATEMENTS.len());
 }
 
