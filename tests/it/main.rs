@@ -12,3 +12,4 @@ mod reflection;
 mod scenarios;
 mod sequencer;
 mod support;
+mod watch;

@@ -149,10 +149,14 @@ fn order_released(released: &OrderReleased) -> pb::OrderReleased {
         cause: release_cause(released.cause).into(),
         lines: values::line_quantities(&released.lines),
         ship_by_date: Some(values::date(released.ship_by_date)),
+        promised_ship_date: Some(values::date(released.promised_ship_date)),
+        customer_name: released.recipient.name.clone(),
+        customer_locale: released.recipient.locale.clone(),
     }
 }
 
-fn release_cause(cause: ReleaseCause) -> pb::ReleaseCause {
+/// Why an order was released.
+pub(crate) fn release_cause(cause: ReleaseCause) -> pb::ReleaseCause {
     match cause {
         ReleaseCause::Purchase => pb::ReleaseCause::Purchase,
         ReleaseCause::Receipt => pb::ReleaseCause::Receipt,
@@ -162,7 +166,8 @@ fn release_cause(cause: ReleaseCause) -> pb::ReleaseCause {
     }
 }
 
-fn revocation_cause(cause: RevocationCause) -> pb::RevocationCause {
+/// Why a release was revoked.
+pub(crate) fn revocation_cause(cause: RevocationCause) -> pb::RevocationCause {
     match cause {
         RevocationCause::Cancellation => pb::RevocationCause::Cancellation,
         RevocationCause::UnitsLost => pb::RevocationCause::UnitsLost,

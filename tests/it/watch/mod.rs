@@ -1,0 +1,7 @@
+//! Streams over gRPC: what they tell, that they miss nothing and repeat nothing, and where they go on after a cut.
+
+mod events;
+mod follower;
+mod receipts;
+mod releases;
+mod validators;

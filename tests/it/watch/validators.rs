@@ -1,0 +1,1 @@
+//! What a watch promises, in the manner of etcd's validators.
