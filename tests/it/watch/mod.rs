@@ -2,6 +2,7 @@
 
 mod events;
 mod follower;
+mod races;
 mod receipts;
 mod releases;
 mod validators;
