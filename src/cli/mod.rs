@@ -4,6 +4,7 @@ pub mod demo;
 pub mod load;
 pub mod output;
 pub mod serve;
+pub mod warehouse;
 
 use clap::{Parser, Subcommand};
 
@@ -29,6 +30,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Measure a running service.
     Load(load::LoadArgs),
+    /// Follow the releases of a location on a terminal, and acknowledge them.
+    Warehouse(warehouse::WarehouseArgs),
 }
 
 impl Cli {
@@ -41,6 +44,7 @@ impl Cli {
             Command::Serve(args) => serve::run(args),
             Command::Demo(args) => demo::run(args),
             Command::Load(args) => load::run(&args),
+            Command::Warehouse(args) => warehouse::run(&args),
         }
     }
 }

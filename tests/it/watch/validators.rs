@@ -283,7 +283,10 @@ async fn subscribers_that_are_cut_are_told_everything_once_and_in_order() {
         while !subscriber.read(usize::MAX).await {}
         assert_told(subscriber, &logs);
     }
-    assert!(logs.values().map(Vec::len).sum::<usize>() > 200, "there was much to tell");
+    assert!(
+        logs.values().map(Vec::len).sum::<usize>() > 200,
+        "there was much to tell"
+    );
     shop.close().await;
 }
 

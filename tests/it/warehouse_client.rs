@@ -1,0 +1,92 @@
+//! The reference client and grpcurl follow releases of the real server, over its restart too.
+
+use std::process::Command;
+
+use crate::support::process::{Following, HOLDFAST, ServerProcess, output_of, text, tool};
+
+fn call(address: &str, method: &str, message: &str) -> String {
+    let method = format!("holdfast.v1.{method}");
+    let output = output_of(tool("grpcurl").args(["-plaintext", "-d", message, address, &method]));
+    assert!(
+        output.status.success(),
+        "{method}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    text(&output)
+}
+
+fn set_up(address: &str) {
+    let location = r#"{"location": {"location_id": "W1", "time_zone": "UTC"}}"#;
+    call(address, "CatalogService/PutLocation", location);
+    call(address, "CatalogService/PutItem", r#"{"item": {"sku": "A"}}"#);
+    let receipt = r#"{"location_id": "W1", "receipt_id": "R1", "lines": [{"sku": "A", "quantity": 9}]}"#;
+    call(address, "WarehouseService/ReceiveStock", receipt);
+}
+
+fn place(address: &str, order_id: &str) {
+    let order =
+        format!(r#"{{"order_id": "{order_id}", "location_id": "W1", "lines": [{{"sku": "A", "quantity": 1}}]}}"#);
+    call(address, "CheckoutService/Reserve", &order);
+}
+
+#[test]
+fn the_reference_client_ships_by_itself_and_goes_on_after_a_restart() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let database = directory.path().join("holdfast.db");
+    let server = ServerProcess::start(&database);
+    set_up(&server.address);
+    place(&server.address, "O1");
+    let address = server.address.clone();
+    let endpoint = format!("http://{address}");
+    let arguments = ["warehouse", "--location", "W1", "--auto-ship", "--endpoint", &endpoint];
+    let client = Following::start(Command::new(HOLDFAST).args(arguments));
+    assert!(
+        client.line_with("release   ").contains("O1: 1 x A"),
+        "it begins with what is released"
+    );
+    client.line_with("shipped   O1");
+    place(&address, "O2");
+    client.line_with("shipped   O2");
+    server.kill();
+    client.line_with("connects again");
+    let server = ServerProcess::start_at(&database, &address);
+    place(&address, "O3");
+    let next = client.line_with("release   ");
+    assert!(next.contains("O3"), "nothing is told twice: {next}");
+    client.line_with("shipped   O3");
+    let order = call(&address, "CheckoutService/GetOrder", r#"{"order_id": "O3"}"#);
+    assert!(
+        order.contains("ORDER_STATE_SHIPPED") && order.contains("acknowledgeTime"),
+        "{order}"
+    );
+    assert!(server.terminate().success());
+}
+
+#[test]
+fn a_location_that_there_is_not_ends_the_reference_client_with_a_reason() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let server = ServerProcess::start(&directory.path().join("holdfast.db"));
+    let endpoint = format!("http://{}", server.address);
+    let arguments = ["warehouse", "--location", "nowhere", "--endpoint", &endpoint];
+    let output = output_of(Command::new(HOLDFAST).args(arguments));
+    assert!(!output.status.success());
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(errors.contains("there is no location \"nowhere\""), "{errors}");
+}
+
+#[test]
+fn grpcurl_follows_releases() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let server = ServerProcess::start(&directory.path().join("holdfast.db"));
+    set_up(&server.address);
+    place(&server.address, "O1");
+    let message = r#"{"location_id": "W1"}"#;
+    let method = "holdfast.v1.WarehouseService/WatchReleases";
+    let follower = Following::start(tool("grpcurl").args(["-plaintext", "-d", message, &server.address, method]));
+    follower.line_with(r#""orderId": "O1""#);
+    follower.line_with("RELEASE_CAUSE_PURCHASE");
+    place(&server.address, "O2");
+    follower.line_with(r#""orderId": "O2""#);
+    call(&server.address, "CheckoutService/CancelOrder", r#"{"order_id": "O2"}"#);
+    follower.line_with("REVOCATION_CAUSE_CANCELLATION");
+}
