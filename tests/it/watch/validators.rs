@@ -3,9 +3,9 @@
 //!
 //! `HOLDFAST_WATCH_CUTS` says how often they are cut in all (2,000 for the long form).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use holdfast::proto::holdfast::v1::checkout_service_client::CheckoutServiceClient;
@@ -18,6 +18,7 @@ use rand::{Rng, SeedableRng};
 use tokio::task::JoinSet;
 use tonic::transport::Channel;
 
+use super::control::validate;
 use super::follower::Follower;
 use crate::support::shop::{Shop, location, order};
 
@@ -26,37 +27,6 @@ const SUBSCRIBERS: u64 = 50;
 
 pub(super) fn from_environment(name: &str, default: usize) -> usize {
     std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
-}
-
-/// What a subscriber was told breaks of what a log promises.
-#[derive(Debug, PartialEq)]
-enum Broken {
-    Unordered(i64),
-    Repeated(i64),
-    Missing(i64),
-    Invented(i64),
-}
-
-/// Compares the numbers that were told with those of the log.
-fn validate(told: &[i64], log: &[i64]) -> Result<(), Broken> {
-    let mut seen = BTreeSet::new();
-    let mut last = i64::MIN;
-    for number in told {
-        if !seen.insert(*number) {
-            return Err(Broken::Repeated(*number));
-        }
-        if *number < last {
-            return Err(Broken::Unordered(*number));
-        }
-        last = *number;
-    }
-    let log: BTreeSet<_> = log.iter().copied().collect();
-    if let Some(missing) = log.difference(&seen).next() {
-        return Err(Broken::Missing(*missing));
-    }
-    seen.difference(&log)
-        .next()
-        .map_or(Ok(()), |number| Err(Broken::Invented(*number)))
 }
 
 /// Writes until it is told to stop.
@@ -247,10 +217,11 @@ async fn shop() -> Shop {
 }
 
 fn clients(shop: &Shop) -> Clients {
+    let (checkout, warehouse, events) = (shop.checkout.clone(), shop.warehouse.clone(), shop.events.clone());
     Clients {
-        checkout: shop.checkout.clone(),
-        warehouse: shop.warehouse.clone(),
-        events: shop.events.clone(),
+        checkout,
+        warehouse,
+        events,
     }
 }
 
@@ -341,63 +312,4 @@ async fn followers_of_releases_that_are_cut_know_what_is_to_be_shipped() {
         }
     }
     shop.close().await;
-}
-
-/// Draws numbers, and commits each after a while.
-async fn commit_out_of_order(
-    seed: u64,
-    next: Arc<AtomicUsize>,
-    visible: Arc<Mutex<BTreeSet<i64>>>,
-    is_over: Arc<AtomicBool>,
-) {
-    let mut dice = SmallRng::seed_from_u64(seed);
-    while !is_over.load(Ordering::Relaxed) {
-        let number = i64::try_from(next.fetch_add(1, Ordering::Relaxed)).expect("small");
-        tokio::time::sleep(Duration::from_micros(dice.random_range(0..3_000))).await;
-        visible.lock().expect("no holder panics").insert(number);
-    }
-}
-
-/// Control: numbers that are drawn before the commit become visible out of order, and a reader that asks for what is above
-/// the last number that it saw misses some. The validators must notice.
-#[tokio::test]
-async fn a_reader_that_trusts_a_plain_sequence_misses_events_and_is_found_out() {
-    let next = Arc::new(AtomicUsize::new(1));
-    let visible = Arc::new(Mutex::new(BTreeSet::new()));
-    let is_over = Arc::new(AtomicBool::new(false));
-    let writers: Vec<_> = (0..2_u64)
-        .map(|seed| {
-            let (next, visible, is_over) = (Arc::clone(&next), Arc::clone(&visible), Arc::clone(&is_over));
-            tokio::spawn(commit_out_of_order(seed, next, visible, is_over))
-        })
-        .collect();
-    let (mut told, mut last) = (Vec::new(), 0);
-    for _ in 0..300 {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-        let seen: Vec<i64> = visible
-            .lock()
-            .expect("no holder panics")
-            .range(last + 1..)
-            .copied()
-            .collect();
-        last = seen.last().copied().unwrap_or(last);
-        told.extend(seen);
-    }
-    is_over.store(true, Ordering::Relaxed);
-    for writer in writers {
-        writer.await.expect("a writer ends by itself");
-    }
-    let log: Vec<i64> = visible
-        .lock()
-        .expect("no holder panics")
-        .iter()
-        .copied()
-        .filter(|number| *number <= last)
-        .collect();
-    let verdict = validate(&told, &log);
-    assert!(matches!(verdict, Err(Broken::Missing(_))), "{verdict:?}");
-    assert_eq!(validate(&[1, 2, 2], &[1, 2]), Err(Broken::Repeated(2)));
-    assert_eq!(validate(&[2, 1], &[1, 2]), Err(Broken::Unordered(1)));
-    assert_eq!(validate(&[1, 2, 3], &[1, 2]), Err(Broken::Invented(3)));
-    assert_eq!(validate(&[1, 2], &[1, 2]), Ok(()));
 }
