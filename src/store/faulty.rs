@@ -10,6 +10,7 @@ use super::{
     InboundFilter, InvariantReport, LogEnds, OrderAt, OrderFilter, Page, QueuedLine, Released, Round, Store, StoreError,
 };
 use crate::allocator::command::ContinueRefill;
+use crate::domain::Instant;
 use crate::domain::catalog::{Item, Location};
 use crate::domain::event::Event;
 use crate::domain::ids::{EventSequence, InboundId, LineNumber, LocationId, Sequence, Sku};
@@ -176,6 +177,10 @@ impl<S: Store> Store for FaultyStore<S> {
 
     async fn logs(&self) -> Result<Vec<LogEnds>, StoreError> {
         self.inner.logs().await
+    }
+
+    async fn prune(&self, before: Instant) -> Result<u64, StoreError> {
+        self.inner.prune(before).await
     }
 
     async fn list_released(&self, location: &LocationId, page: Page<Sequence>) -> Result<Option<Released>, StoreError> {

@@ -233,6 +233,13 @@ pub trait Store: Send + Sync + Debug {
     /// When rows cannot be read.
     async fn logs(&self) -> Result<Vec<LogEnds>, StoreError>;
 
+    /// Removes some of the oldest events of each log that are older than an instant, never its last one, and answers how many.
+    /// It is to be called again until it answers zero, so that rounds run between.
+    ///
+    /// # Errors
+    /// As for [`round`](Self::round): whatever a call removed stays removed.
+    async fn prune(&self, before: Instant) -> Result<u64, StoreError>;
+
     /// Released orders by place, with the number of the event as of which they are, from one snapshot; `None` when there is
     /// no such location.
     ///

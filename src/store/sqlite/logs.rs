@@ -3,9 +3,9 @@
 use super::super::{LogEnds, OrderFilter, Page, Released, StoreError};
 use super::configs::Configs;
 use super::connection::Connection;
-use super::lists;
 use super::load::Loader;
 use super::rows::Cells;
+use super::{lists, sql};
 use crate::allocator::footprint::Footprint;
 use crate::domain::Instant;
 use crate::domain::ids::{EventSequence, LocationId, Sequence};
@@ -17,6 +17,50 @@ SELECT l.location_id, n.next_event,
     (SELECT min(e.event_sequence) FROM events AS e WHERE e.location_key = n.location_key)
 FROM location_numbers AS n JOIN locations AS l ON l.location_key = n.location_key
 ORDER BY n.location_key";
+
+/// The first event that is kept of each log when those before ?1 go, looking at the oldest ?2 of each log. The last one that
+/// is looked at stays, so that no log is emptied.
+pub(super) const FIND_HORIZONS: &str = "-- find_horizons
+SELECT n.location_key, (
+    SELECT coalesce(min(iif(o.at_us >= ?1, o.event_sequence, NULL)), max(o.event_sequence))
+    FROM (
+        SELECT e.event_sequence, e.at_us FROM events AS e
+        WHERE e.location_key = n.location_key ORDER BY e.event_sequence LIMIT ?2
+    ) AS o
+)
+FROM location_numbers AS n";
+
+/// Says that log ?1 begins with event ?2.
+pub(super) const PUT_HORIZON: &str = "-- put_horizon
+INSERT INTO log_horizons (location_key, oldest_event) VALUES (?1, ?2)
+ON CONFLICT (location_key) DO UPDATE SET oldest_event = excluded.oldest_event WHERE excluded.oldest_event > oldest_event";
+
+/// Removes the events of log ?1 below ?2, and tells each.
+pub(super) const DELETE_EVENTS: &str = "-- delete_events
+DELETE FROM events WHERE location_key = ?1 AND event_sequence < ?2 RETURNING event_sequence";
+
+/// Events of one log that one call looks at: rounds wait for it.
+const PRUNED_MAX: i64 = 5_000;
+
+/// Moves horizons up, and removes what is below them.
+pub(super) async fn prune(connection: &mut Connection, before: Instant) -> Result<u64, StoreError> {
+    connection.begin(sql::BEGIN_IMMEDIATE).await?;
+    let parameters = [before.timestamp_micros().into(), PRUNED_MAX.into()];
+    let rows = connection.fetch(FIND_HORIZONS, parameters).await?;
+    let mut removed = 0_u64;
+    for row in &rows {
+        let cells = Cells::new(row, "events", 1);
+        let (key, horizon) = (cells.int(0, "location_key")?, cells.maybe_int(1, "event_sequence")?);
+        let Some(horizon) = horizon.filter(|horizon| *horizon > 1) else {
+            continue;
+        };
+        connection.execute(PUT_HORIZON, [key.into(), horizon.into()]).await?;
+        let gone = connection.fetch(DELETE_EVENTS, [key.into(), horizon.into()]).await?;
+        removed = removed.saturating_add(u64::try_from(gone.len()).unwrap_or(u64::MAX));
+    }
+    connection.commit().await?;
+    Ok(removed)
+}
 
 pub(super) async fn ends(connection: &mut Connection) -> Result<Vec<LogEnds>, StoreError> {
     let rows = connection.fetch(LIST_LOGS, []).await?;
@@ -60,4 +104,4 @@ pub(super) async fn released(
 
 /// Every statement, for the test that prepares them.
 #[cfg(test)]
-pub(super) const ALL: [&str; 1] = [LIST_LOGS];
+pub(super) const ALL: [&str; 4] = [LIST_LOGS, FIND_HORIZONS, PUT_HORIZON, DELETE_EVENTS];

@@ -25,6 +25,7 @@ use super::{
 };
 use crate::allocator::command::ContinueRefill;
 use crate::allocator::working_set::WorkingSet;
+use crate::domain::Instant;
 use crate::domain::catalog::{Item, Location};
 use crate::domain::event::Event;
 use crate::domain::ids::{EventSequence, InboundId, LineNumber, LocationId, Sequence, Sku};
@@ -301,6 +302,17 @@ impl Store for SqliteStore {
         let mut reader = self.readers.begin().await?;
         let listed = logs::ends(reader.connection()).await;
         reader.end(listed).await
+    }
+
+    async fn prune(&self, before: Instant) -> Result<u64, StoreError> {
+        let mut writer = self.writer.lock().await;
+        let connection = &mut writer.as_mut().ok_or_else(closed)?.connection;
+        let pruned = logs::prune(connection, before).await;
+        if pruned.is_err() {
+            // The error says more than that of a rollback, which the next round tries again.
+            drop(connection.roll_back().await);
+        }
+        pruned
     }
 
     async fn list_released(&self, location: &LocationId, page: Page<Sequence>) -> Result<Option<Released>, StoreError> {
