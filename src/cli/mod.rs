@@ -3,6 +3,7 @@
 pub mod demo;
 pub mod load;
 pub mod output;
+pub mod prune;
 pub mod serve;
 pub mod warehouse;
 
@@ -30,6 +31,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Measure a running service.
     Load(load::LoadArgs),
+    /// Remove old events from a database that no server has open.
+    Prune(prune::PruneArgs),
     /// Follow the releases of a location on a terminal, and acknowledge them.
     Warehouse(warehouse::WarehouseArgs),
 }
@@ -44,6 +47,7 @@ impl Cli {
             Command::Serve(args) => serve::run(args),
             Command::Demo(args) => demo::run(args),
             Command::Load(args) => load::run(&args),
+            Command::Prune(args) => prune::run(&args),
             Command::Warehouse(args) => warehouse::run(&args),
         }
     }

@@ -90,3 +90,23 @@ fn grpcurl_follows_releases() {
     call(&server.address, "CheckoutService/CancelOrder", r#"{"order_id": "O2"}"#);
     follower.line_with("REVOCATION_CAUSE_CANCELLATION");
 }
+
+#[test]
+fn old_events_are_pruned_from_a_database_that_is_not_served() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let database = directory.path().join("holdfast.db");
+    let url = format!("sqlite:{}", database.display());
+    let prune = |keep: &str| {
+        let arguments = ["prune", "--keep", keep, "--database-url", &url];
+        output_of(Command::new(HOLDFAST).args(arguments))
+    };
+    let server = ServerProcess::start(&database);
+    set_up(&server.address);
+    let refused = prune("90d");
+    let errors = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && errors.contains("in use"), "{errors}");
+    assert!(server.terminate().success());
+    let pruned = prune("90d");
+    assert_eq!(text(&pruned), "0 events older than 90d were removed\n");
+    assert!(!prune("soon").status.success());
+}

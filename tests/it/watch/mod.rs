@@ -6,4 +6,5 @@ mod follower;
 mod races;
 mod receipts;
 mod releases;
+mod retention;
 mod validators;
