@@ -39,6 +39,17 @@ ON CONFLICT (location_key) DO UPDATE SET oldest_event = excluded.oldest_event WH
 pub(super) const DELETE_EVENTS: &str = "-- delete_events
 DELETE FROM events WHERE location_key = ?1 AND event_sequence < ?2 RETURNING event_sequence";
 
+/// Gives the database epoch ?1.
+pub(super) const PUT_EPOCH: &str = "-- put_epoch
+UPDATE meta SET epoch = ?1";
+
+/// Gives the database another epoch.
+pub(super) async fn renew_epoch(connection: &mut Connection, drawn: i64) -> Result<(), StoreError> {
+    connection.begin(sql::BEGIN_IMMEDIATE).await?;
+    connection.write(PUT_EPOCH, 1, [drawn.into()]).await?;
+    connection.commit().await
+}
+
 /// Events of one log that one call looks at: rounds wait for it.
 const PRUNED_MAX: i64 = 5_000;
 
@@ -104,4 +115,4 @@ pub(super) async fn released(
 
 /// Every statement, for the test that prepares them.
 #[cfg(test)]
-pub(super) const ALL: [&str; 4] = [LIST_LOGS, FIND_HORIZONS, PUT_HORIZON, DELETE_EVENTS];
+pub(super) const ALL: [&str; 5] = [LIST_LOGS, FIND_HORIZONS, PUT_HORIZON, DELETE_EVENTS, PUT_EPOCH];

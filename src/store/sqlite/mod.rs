@@ -130,6 +130,19 @@ impl SqliteStore {
     }
 }
 
+impl SqliteStore {
+    /// Draws a new epoch: resume tokens given out before are refused. For a database that was restored from a copy, whose
+    /// numbers will be given out anew for other events.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub async fn renew_epoch(&self) -> Result<(), StoreError> {
+        let mut writer = self.writer.lock().await;
+        let connection = &mut writer.as_mut().ok_or_else(closed)?.connection;
+        logs::renew_epoch(connection, StdRng::from_os_rng().random_range(1..=i64::MAX)).await
+    }
+}
+
 /// Locks `<path>.lock`. The lock is the process's: it goes with it, however it ends.
 fn lock(path: &Path) -> Result<File, StoreError> {
     let mut name = path.as_os_str().to_owned();
