@@ -4,6 +4,7 @@ pub mod demo;
 pub mod load;
 pub mod output;
 pub mod prune;
+pub mod renew_epoch;
 pub mod serve;
 pub mod warehouse;
 
@@ -33,6 +34,8 @@ enum Command {
     Load(load::LoadArgs),
     /// Remove old events from a database that no server has open.
     Prune(prune::PruneArgs),
+    /// Make a database that was restored from a copy refuse earlier resume tokens.
+    RenewEpoch(renew_epoch::RenewEpochArgs),
     /// Follow the releases of a location on a terminal, and acknowledge them.
     Warehouse(warehouse::WarehouseArgs),
 }
@@ -48,6 +51,7 @@ impl Cli {
             Command::Demo(args) => demo::run(args),
             Command::Load(args) => load::run(&args),
             Command::Prune(args) => prune::run(&args),
+            Command::RenewEpoch(args) => renew_epoch::run(&args),
             Command::Warehouse(args) => warehouse::run(&args),
         }
     }

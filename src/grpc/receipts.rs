@@ -59,8 +59,9 @@ async fn run(
         take(&context, receipts, queue, &writer),
         answer_in_order(under_way, &writer),
     );
-    writer.end(answered.and(taken));
+    // First, so that whoever has read the end may connect again.
     drop(place);
+    writer.end(answered.and(taken));
 }
 
 /// Takes messages until the caller has ended its side. A bad one is refused by itself; one that is none ends the stream.

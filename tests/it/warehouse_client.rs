@@ -92,3 +92,28 @@ fn old_events_are_pruned_from_a_database_that_is_not_served() {
     assert_eq!(text(&pruned), "0 events older than 90d were removed\n");
     assert!(!prune("soon").status.success());
 }
+
+/// A copy that takes the database's place gives its numbers out anew: tokens must be told apart.
+#[test]
+fn tokens_of_a_database_before_it_was_restored_are_refused_once_its_epoch_is_renewed() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let database = directory.path().join("holdfast.db");
+    let server = ServerProcess::start(&database);
+    set_up(&server.address);
+    place(&server.address, "O1");
+    let method = "holdfast.v1.WarehouseService/WatchReleases";
+    let message = r#"{"location_id": "W1"}"#;
+    let follower = Following::start(tool("grpcurl").args(["-plaintext", "-d", message, &server.address, method]));
+    let line = follower.line_with("resumeToken");
+    let token = line.split('"').nth(3).expect("a token").to_owned();
+    drop(follower);
+    assert!(server.terminate().success());
+    let url = format!("sqlite:{}", database.display());
+    let renewed = output_of(Command::new(HOLDFAST).args(["renew-epoch", "--database-url", &url]));
+    assert!(renewed.status.success(), "{}", String::from_utf8_lossy(&renewed.stderr));
+    let server = ServerProcess::start(&database);
+    let message = format!(r#"{{"location_id": "W1", "resume_token": "{token}"}}"#);
+    let refused = output_of(tool("grpcurl").args(["-plaintext", "-d", &message, &server.address, method]));
+    let errors = String::from_utf8_lossy(&refused.stderr);
+    assert!(errors.contains("RESUME_TOKEN_INVALID"), "{errors}");
+}

@@ -139,8 +139,9 @@ impl EventStream {
             resume_token: resume_token.clone(),
             item: Some(Item::Heartbeat(pb::Heartbeat {})),
         };
-        finish(writer, end, &resume_token, heartbeat);
+        // First, so that whoever has read the end may connect again.
         drop(place);
+        finish(writer, end, &resume_token, heartbeat);
     }
 
     /// Follows the logs until nothing more is to be written.

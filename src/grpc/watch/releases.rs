@@ -99,8 +99,9 @@ impl ReleaseStream {
             resume_token: resume_token.clone(),
             item: Some(Item::Heartbeat(pb::Heartbeat {})),
         };
-        finish(writer, end, &resume_token, heartbeat);
+        // First, so that whoever has read the end may connect again.
         drop(place);
+        finish(writer, end, &resume_token, heartbeat);
     }
 
     /// Tells what is released, part by part, from the place that was told last.
