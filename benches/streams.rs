@@ -190,8 +190,9 @@ async fn place_at(channel: Channel, per_second: u64) {
 }
 
 /// Microseconds from the decision of releases to their arrival, for a while.
-async fn latencies(mut stream: Streaming<pb::WatchEventsResponse>) -> Histogram<u64> {
-    let mut found = Histogram::new(3).expect("a histogram");
+async fn latencies(stream: &mut Streaming<pb::WatchEventsResponse>) -> Histogram<u64> {
+    // Up to a minute.
+    let mut found = Histogram::new_with_max(60_000_000, 3).expect("a histogram");
     let until = monotonic() + MEASURED;
     while let Ok(Some(message)) = stream.message().await {
         let Some(Item::Event(event)) = message.item else {
@@ -225,10 +226,11 @@ async fn latency() {
     let most = most_orders(&server).await;
     let half = most.checked_div(2).unwrap_or_default();
     line(&format!("most orders/s: {most}"));
-    let stream = follow_from_now(&server).await;
+    let mut stream = follow_from_now(&server).await;
     let placing = tokio::spawn(place_at(server.connect().await, half));
-    sleep(Duration::from_secs(1)).await;
-    print_latency("latency", half, &latencies(stream).await);
+    // What comes first is not measured.
+    drop(latencies(&mut stream).await);
+    print_latency("latency", half, &latencies(&mut stream).await);
     placing.abort();
 }
 
@@ -321,10 +323,15 @@ async fn receipts() {
 async fn silent() {
     let server = Server::start().await;
     let rate = most_orders(&server).await.checked_div(4).unwrap_or_default();
-    let stream = follow_from_now(&server).await;
+    let mut stream = follow_from_now(&server).await;
     let placing = tokio::spawn(place_at(server.connect().await, rate));
-    sleep(Duration::from_secs(1)).await;
-    print_latency("without subscribers that never read", rate, &latencies(stream).await);
+    // What comes first is not measured.
+    drop(latencies(&mut stream).await);
+    print_latency(
+        "without subscribers that never read",
+        rate,
+        &latencies(&mut stream).await,
+    );
     let before = server.resident_kib();
     let mut never_read = Vec::new();
     for _ in 0..20 {
@@ -333,8 +340,8 @@ async fn silent() {
             never_read.push(server.watch(&channel, at).await);
         }
     }
-    let stream = follow_from_now(&server).await;
-    print_latency("beside 200 that never read", rate, &latencies(stream).await);
+    drop(latencies(&mut stream).await);
+    print_latency("beside 200 that never read", rate, &latencies(&mut stream).await);
     let more = server.resident_kib().saturating_sub(before);
     placing.abort();
     line(&format!(
