@@ -23,7 +23,11 @@ const SERVICES: [&str; 6] = [
 const CODEC: &str = "crate::grpc::codec::Codec";
 
 /// Messages about people: `src/proto.rs` keeps what they say out of logs.
-const PRIVATE: [&str; 1] = ["holdfast.v1.Customer"];
+const PRIVATE: [&str; 3] = [
+    "holdfast.v1.Customer",
+    "holdfast.v1.OrderReleased",
+    "holdfast.v1.Release",
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build.rs");
@@ -49,6 +53,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .build_server(true)
         .codec_path(CODEC)
         .skip_debug(PRIVATE)
+        .extern_path(".google.rpc.Status", "::tonic_types::Status")
         .compile_fds(compiler.file_descriptor_set())?;
     Ok(())
 }

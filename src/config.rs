@@ -14,6 +14,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use serde::Deserialize;
 
+use crate::grpc::StreamSettings;
 use crate::sequencer::Limits;
 use crate::server::ServerOptions;
 
@@ -26,6 +27,10 @@ pub struct ServeArgs {
     #[command(flatten)]
     settings: Settings,
 }
+
+pub use keep::Keep;
+
+mod keep;
 
 /// Each setting, where it is given.
 #[derive(Debug, Clone, Default, Deserialize, clap::Args)]
@@ -52,6 +57,15 @@ struct Settings {
     /// How long open calls may go on after SIGTERM or SIGINT, in seconds [default: 10]
     #[arg(long, env = "HOLDFAST_GRACE_SECONDS", value_name = "SECONDS")]
     grace_seconds: Option<u64>,
+    /// The age up to which events are kept, such as 90d, 12h or 30m; older ones are removed every hour [default: all are kept]
+    #[arg(long, env = "HOLDFAST_KEEP_EVENTS", value_name = "AGE")]
+    keep_events: Option<Keep>,
+    /// The most streams of one connection at a time; more are refused as OVERLOADED [default: 256]
+    #[arg(long, env = "HOLDFAST_STREAMS_PER_CONNECTION_MAX", value_name = "N")]
+    streams_per_connection_max: Option<usize>,
+    /// The most streams at a time; more are refused as OVERLOADED [default: 4096]
+    #[arg(long, env = "HOLDFAST_STREAMS_MAX", value_name = "N")]
+    streams_max: Option<usize>,
     /// Threads that read and write calls; rounds and the database have their own [default: 1]
     #[arg(long, env = "HOLDFAST_GRPC_THREADS", value_name = "N")]
     grpc_threads: Option<usize>,
@@ -66,6 +80,8 @@ pub struct ServeConfig {
     pub server: ServerOptions,
     /// Threads that read and write calls.
     pub grpc_threads: usize,
+    /// The age up to which events are kept; `None` for all.
+    pub keep_events: Option<Keep>,
 }
 
 impl ServeArgs {
@@ -95,21 +111,41 @@ impl ServeArgs {
         };
         let connections = given.connections_max.or(file.connections_max);
         let grace = given.grace_seconds.or(file.grace_seconds);
+        let streams = streams(&given, &file)?;
         let listen = given.listen.or(file.listen);
         let server = ServerOptions {
             listen: listen.map_or(Ok(defaults.listen), |text| socket_address(&text))?,
             limits,
             connections_max: within("connections_max", connections, defaults.connections_max, 1_000_000)?,
             grace: grace.map_or(defaults.grace, Duration::from_secs),
-            ..defaults
+            streams,
         };
         let grpc_threads = within("grpc_threads", given.grpc_threads.or(file.grpc_threads), 1, 1_024)?;
         Ok(ServeConfig {
             database: given.database.or(file.database).resolve()?,
             server,
             grpc_threads,
+            keep_events: given.keep_events.or(file.keep_events),
         })
     }
+}
+
+/// What bounds streams.
+fn streams(given: &Settings, file: &Settings) -> anyhow::Result<StreamSettings> {
+    let defaults = StreamSettings::default();
+    let in_all = given.streams_max.or(file.streams_max);
+    let of_each = given.streams_per_connection_max.or(file.streams_per_connection_max);
+    let of_each = within(
+        "streams_per_connection_max",
+        of_each,
+        defaults.streams_per_connection_max,
+        1_000_000,
+    )?;
+    Ok(StreamSettings {
+        streams_max: within("streams_max", in_all, defaults.streams_max, 1_000_000)?,
+        streams_per_connection_max: of_each,
+        ..defaults
+    })
 }
 
 fn within(name: &str, given: Option<usize>, default: usize, max: usize) -> anyhow::Result<usize> {

@@ -16,12 +16,18 @@ pub mod holdfast {
         tonic::include_proto!("holdfast.v1");
     }
 
-    impl std::fmt::Debug for v1::Customer {
-        /// Names the message and keeps what it says to itself.
-        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.debug_struct("Customer").finish_non_exhaustive()
-        }
+    /// Messages about people are named, and keep what they say to themselves.
+    macro_rules! private {
+        ($($message:ident),*) => {$(
+            impl std::fmt::Debug for v1::$message {
+                fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                    f.debug_struct(stringify!($message)).finish_non_exhaustive()
+                }
+            }
+        )*};
     }
+
+    private!(Customer, OrderReleased, Release);
 }
 
 /// The packages of Google's common protos that the contract uses.

@@ -21,6 +21,8 @@ pub enum Command {
     Receive(Receive),
     /// Correct a count.
     Adjust(Adjust),
+    /// The warehouse took the work of a release.
+    AcknowledgeRelease(AcknowledgeRelease),
     /// The carrier has an order.
     ConfirmShipment(Ship),
     /// A cancelled order left all the same.
@@ -149,6 +151,13 @@ pub enum Change {
     Counted(Units),
 }
 
+/// The warehouse took the work of a release.
+#[derive(Debug, Clone)]
+pub struct AcknowledgeRelease {
+    /// The order, the key of repeats.
+    pub order_id: OrderId,
+}
+
 /// Units left the building for good.
 #[derive(Debug, Clone)]
 pub struct Ship {
@@ -199,6 +208,7 @@ impl Command {
             Self::Receive(command) => command.location_id.as_str(),
             Self::Adjust(command) => command.location_id.as_str(),
             Self::ConfirmShipment(command) | Self::ReportShippedAfterCancel(command) => command.order_id.as_str(),
+            Self::AcknowledgeRelease(command) => command.order_id.as_str(),
             Self::PutInbound(command) => command.location_id.as_str(),
             Self::CloseInbound(command) => command.location_id.as_str(),
             Self::PutLocation(location) => location.location_id.as_str(),

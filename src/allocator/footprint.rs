@@ -66,6 +66,7 @@ impl Footprint {
                 self.orders.push(c.order_id.clone());
                 self.cancellations.push(c.order_id.clone());
             }
+            Command::AcknowledgeRelease(c) => self.orders.push(c.order_id.clone()),
             Command::ConfirmShipment(c) => self.orders.push(c.order_id.clone()),
             Command::ReportShippedAfterCancel(c) => {
                 self.orders.push(c.order_id.clone());
@@ -234,7 +235,8 @@ impl Planner<'_> {
                 self.lines_left = lines_left;
             }
             Command::PutItem(item) => self.freed_by_safety_stock(item),
-            Command::ConfirmShipment(_)
+            Command::AcknowledgeRelease(_)
+            | Command::ConfirmShipment(_)
             | Command::ReportShippedAfterCancel(_)
             | Command::PutInbound(_)
             | Command::CloseInbound(_)

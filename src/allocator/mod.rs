@@ -13,6 +13,7 @@
 //! Knows `domain` alone: no SQL, no tokio, no proto, no clock.
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
+mod acknowledge;
 mod adjust;
 mod cancel;
 mod catalog;
@@ -49,6 +50,7 @@ pub fn decide(ws: &mut WorkingSet, command: &Command) -> Decision {
         Command::Cancel(c) => cancel::cancel(ws, c),
         Command::Receive(c) => receive::receive(ws, c),
         Command::Adjust(c) => adjust::adjust(ws, c),
+        Command::AcknowledgeRelease(c) => acknowledge::acknowledge_release(ws, c),
         Command::ConfirmShipment(c) => ship::confirm_shipment(ws, c),
         Command::ReportShippedAfterCancel(c) => ship::report_shipped_after_cancel(ws, c),
         Command::PutInbound(c) => supply::put_inbound(ws, c),

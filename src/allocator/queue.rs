@@ -10,7 +10,7 @@ use super::working_set::{Index, Known, OrderSlot, Place, StockSlot, WorkingSet};
 use crate::domain::Date;
 use crate::domain::event::{LineUnits, OrderReleased, Payload, ReleaseCause, ReleaseRevoked, RevocationCause};
 use crate::domain::ids::LineNumber;
-use crate::domain::order::{Order, OrderState};
+use crate::domain::order::{Order, OrderState, Recipient};
 use crate::domain::quantity::Units;
 use crate::domain::stock::PendingRefill;
 
@@ -150,18 +150,18 @@ pub(super) fn release(ws: &mut WorkingSet, order: Index<OrderSlot>, cause: Relea
     let slot = ws.orders.change(order);
     slot.order.state = OrderState::Released;
     slot.order.released_at = Some(now);
+    slot.order.release_cause = Some(cause);
     slot.order.ship_by_date = Some(ship_by_date);
-    let (location, sequence, lines) = (slot.location, slot.order.sequence, remaining_lines(&slot.order));
-    ws.append(
-        location,
-        Some(order),
-        Payload::OrderReleased(OrderReleased {
-            sequence,
-            cause,
-            ship_by_date,
-            lines,
-        }),
-    );
+    let (location, released) = (slot.location, &slot.order);
+    let event = OrderReleased {
+        sequence: released.sequence,
+        cause,
+        ship_by_date,
+        promised_ship_date: released.promised_ship_date,
+        recipient: Recipient::of(&released.terms),
+        lines: remaining_lines(released),
+    };
+    ws.append(location, Some(order), Payload::OrderReleased(event));
 }
 
 /// What is left of an order's lines.
@@ -180,18 +180,24 @@ fn revoke(ws: &mut WorkingSet, order: Index<OrderSlot>, cause: RevocationCause) 
     let slot = ws.orders.change(order);
     slot.order.state = OrderState::Waiting;
     slot.order.released_at = None;
+    slot.order.release_cause = None;
     slot.order.ship_by_date = None;
     say_revoked(ws, order, cause);
 }
 
-/// Appends the revocation of an order's release.
+/// Appends the revocation of an order's release, which forgets its acknowledgement.
 pub(super) fn say_revoked(ws: &mut WorkingSet, order: Index<OrderSlot>, cause: RevocationCause) {
-    let slot = ws.orders.get(order);
+    let slot = ws.orders.change(order);
+    let was_acknowledged = slot.order.acknowledged_at.take().is_some();
     let (location, sequence) = (slot.location, slot.order.sequence);
     ws.append(
         location,
         Some(order),
-        Payload::ReleaseRevoked(ReleaseRevoked { sequence, cause }),
+        Payload::ReleaseRevoked(ReleaseRevoked {
+            sequence,
+            cause,
+            was_acknowledged,
+        }),
     );
 }
 

@@ -84,6 +84,8 @@ fn place(
         calendar_version,
         terms: command.terms.clone(),
         released_at: None,
+        release_cause: None,
+        acknowledged_at: None,
         ship_by_date: None,
         shipped_at: None,
         cancelled_at: None,

@@ -4,7 +4,10 @@ pub mod database;
 pub mod demo;
 pub mod load;
 pub mod output;
+pub mod prune;
+pub mod renew_epoch;
 pub mod serve;
+pub mod warehouse;
 
 use clap::{Parser, Subcommand};
 
@@ -32,6 +35,12 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Measure a running service.
     Load(load::LoadArgs),
+    /// Remove old events from a database that no server has open.
+    Prune(prune::PruneArgs),
+    /// Make a database that was restored from a copy refuse earlier resume tokens.
+    RenewEpoch(renew_epoch::RenewEpochArgs),
+    /// Follow the releases of a location on a terminal, and acknowledge them.
+    Warehouse(warehouse::WarehouseArgs),
 }
 
 impl Cli {
@@ -45,6 +54,9 @@ impl Cli {
             Command::Migrate(args) => database::migrate(args),
             Command::Demo(args) => demo::run(args),
             Command::Load(args) => load::run(&args),
+            Command::Prune(args) => prune::run(&args),
+            Command::RenewEpoch(args) => renew_epoch::run(&args),
+            Command::Warehouse(args) => warehouse::run(&args),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::process;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use tokio::runtime::{Builder, Runtime};
@@ -11,9 +12,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::database;
 use super::output::line;
+use super::prune::prune_all;
 use crate::clock::SystemClock;
-use crate::config::{ServeArgs, ServeConfig};
+use crate::config::{Keep, ServeArgs, ServeConfig};
 use crate::server;
+use crate::store::Store;
+
+/// How often old events are removed.
+const PRUNE_INTERVAL: Duration = Duration::from_hours(1);
 
 /// The exit code after a second signal: what shells say of a command that was interrupted.
 const INTERRUPTED: i32 = 130;
@@ -45,7 +51,10 @@ async fn serve(config: ServeConfig) -> anyhow::Result<()> {
     let signals = Signals::new()?;
     let place = config.database.place();
     let store = database::open(&config.database).await?;
-    let running = server::start(store, Arc::new(SystemClock), config.server).await?;
+    let running = server::start(Arc::clone(&store), Arc::new(SystemClock), config.server).await?;
+    if let Some(keep) = config.keep_events {
+        tokio::spawn(prune_hourly(store, keep, running.stop_token()));
+    }
     let address = running.address;
     line(&format!("holdfast is listening on {address}, with its data in {place}"));
     line(&format!("try: grpcurl -plaintext {address} list"));
@@ -54,6 +63,21 @@ async fn serve(config: ServeConfig) -> anyhow::Result<()> {
     }
     tokio::spawn(signals.obey(running.stop_token()));
     running.finished().await
+}
+
+/// Removes old events now and every hour, until the service ends. A removal is never dropped midway.
+async fn prune_hourly(store: Arc<dyn Store>, keep: Keep, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        match prune_all(store.as_ref(), keep, &SystemClock).await {
+            Ok(0) => {}
+            Ok(removed) => tracing::info!(removed, "{removed} events older than {keep} were removed"),
+            Err(error) => tracing::warn!(%error, "old events could not be removed: {error}"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(PRUNE_INTERVAL) => {}
+        }
+    }
 }
 
 /// What whoever runs the service is to be told about its address.

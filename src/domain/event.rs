@@ -7,7 +7,7 @@ use super::catalog::Location;
 use super::ids::{AdjustmentId, EventSequence, InboundId, LineNumber, OrderId, ReceiptId, RequestId, Sequence, Sku};
 use super::inbound::Inbound;
 use super::money::{Amount, Currency, Money};
-use super::order::{Basis, Parcel, Terms};
+use super::order::{Basis, Parcel, Recipient, Terms};
 use super::quantity::{Quantity, Units};
 use super::{Date, Instant};
 
@@ -34,6 +34,8 @@ pub enum Payload {
     OrderReleased(OrderReleased),
     /// The warehouse is told to stop.
     ReleaseRevoked(ReleaseRevoked),
+    /// The warehouse took the work of a release.
+    ReleaseAcknowledged(ReleaseAcknowledged),
     /// The carrier has the order.
     OrderShipped(OrderShipped),
     /// A cancelled order left all the same.
@@ -62,6 +64,7 @@ impl Payload {
             Self::OrderPlaced(_) => "order_placed",
             Self::OrderReleased(_) => "order_released",
             Self::ReleaseRevoked(_) => "release_revoked",
+            Self::ReleaseAcknowledged(_) => "release_acknowledged",
             Self::OrderShipped(_) => "order_shipped",
             Self::OrderShippedAfterCancel(_) => "order_shipped_after_cancel",
             Self::OrderCancelled(_) => "order_cancelled",
@@ -160,6 +163,11 @@ pub struct OrderReleased {
     pub cause: ReleaseCause,
     /// By when it must ship.
     pub ship_by_date: Date,
+    /// The date promised to the customer.
+    pub promised_ship_date: Date,
+    /// Whom a picker packs for.
+    #[serde(default, skip_serializing_if = "Recipient::is_nobody")]
+    pub recipient: Recipient,
     /// What to ship.
     pub lines: Vec<LineUnits>,
 }
@@ -171,6 +179,16 @@ pub struct ReleaseRevoked {
     pub sequence: Sequence,
     /// Why.
     pub cause: RevocationCause,
+    /// Whether the warehouse had taken the work: it is to stop and put back what it picked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub was_acknowledged: bool,
+}
+
+/// The warehouse took the work of a release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReleaseAcknowledged {
+    /// The order's place.
+    pub sequence: Sequence,
 }
 
 /// The carrier has an order.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::event::ReleaseCause;
 use super::ids::{EventSequence, LineNumber, OrderId, Sequence, Sku, SkuKey};
 use super::money::{Amount, Currency, Money};
 use super::quantity::{Quantity, Units};
@@ -66,6 +67,42 @@ impl fmt::Debug for Customer {
     /// Names the type and keeps who it is out of logs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Customer").finish_non_exhaustive()
+    }
+}
+
+/// What a picker is told of a customer.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recipient {
+    /// The customer's name; may be empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// The customer's language tag; may be empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub locale: String,
+}
+
+impl Recipient {
+    /// What a picker is told of an order's customer.
+    #[must_use]
+    pub fn of(terms: &Terms) -> Self {
+        let customer = terms.customer.as_ref();
+        customer.map_or_else(Self::default, |customer| Self {
+            name: customer.name.clone(),
+            locale: customer.locale.clone(),
+        })
+    }
+
+    /// Whether nothing is known.
+    #[must_use]
+    pub fn is_nobody(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl fmt::Debug for Recipient {
+    /// Names the type and keeps who it is out of logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recipient").finish_non_exhaustive()
     }
 }
 
@@ -212,6 +249,10 @@ pub struct Order {
     pub terms: Terms,
     /// When it was last released.
     pub released_at: Option<Instant>,
+    /// Why it was last released; there whenever that is.
+    pub release_cause: Option<ReleaseCause>,
+    /// When the warehouse took the work of its release; a release that is revoked forgets it.
+    pub acknowledged_at: Option<Instant>,
     /// By when its release must ship.
     pub ship_by_date: Option<Date>,
     /// When the carrier took it.

@@ -1,6 +1,7 @@
 //! What every handler works with: it submits commands, asks the store in tasks of their own, and opens streams.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,6 +9,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::Status;
 
 use super::convert::answers::Expected;
+use super::hub::Hub;
+use super::permits::{self, Connections, StreamPlace, permit};
 use super::readers::{OutlookOf, Question, Reader};
 use super::status::{self, SkuField};
 use super::view::{self, Outlook};
@@ -27,8 +30,11 @@ const CHECKS_MAX: usize = 1;
 pub(crate) struct Context {
     /// The services.
     pub(crate) services: Services,
+    /// Whoever follows logs follows them here.
+    pub(crate) hub: Arc<Hub>,
     reads: Arc<Semaphore>,
     streams: Arc<Semaphore>,
+    connections: Arc<Connections>,
     checks: Arc<Semaphore>,
 }
 
@@ -36,13 +42,25 @@ impl Context {
     /// A context with nothing under way.
     pub(crate) fn new(services: Services) -> Self {
         let StreamSettings {
-            streams_max, reads_max, ..
+            streams_max,
+            reads_max,
+            poll_interval,
+            tail_bytes_max,
+            ..
         } = services.settings;
+        let hub = Hub::new(
+            Arc::clone(&services.store),
+            services.sequencer.committed(),
+            (poll_interval, tail_bytes_max),
+            services.shutdown.clone(),
+        );
         let permits = |max: usize| Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS)));
         Self {
             services,
+            hub,
             reads: permits(reads_max),
             streams: permits(streams_max),
+            connections: Arc::default(),
             checks: permits(CHECKS_MAX),
         }
     }
@@ -58,6 +76,7 @@ impl Context {
             Command::Reserve(_)
             | Command::Cancel(_)
             | Command::Receive(_)
+            | Command::AcknowledgeRelease(_)
             | Command::ConfirmShipment(_)
             | Command::ReportShippedAfterCancel(_)
             | Command::CloseInbound(_)
@@ -152,15 +171,21 @@ impl Context {
         Ok(view::order(&location_id, &order, &outlook))
     }
 
-    /// A place among the streams.
+    /// A place among the streams, in all and of the connection with a peer.
     ///
     /// # Errors
     /// All are taken, or the server is ending.
-    pub(crate) fn stream_permit(&self) -> Result<OwnedSemaphorePermit, Status> {
+    pub(crate) fn stream_place(&self, peer: Option<SocketAddr>) -> Result<StreamPlace, Status> {
         if self.services.shutdown.is_cancelled() {
             return Err(status::shutting_down());
         }
-        permit(&self.streams, "streams", self.services.settings.streams_max)
+        let StreamSettings {
+            streams_max,
+            streams_per_connection_max,
+            ..
+        } = self.services.settings;
+        let of_connection = (peer, streams_per_connection_max);
+        permits::stream_place((&self.streams, streams_max), &self.connections, of_connection)
     }
 
     /// The place of a check of the invariants.
@@ -170,10 +195,4 @@ impl Context {
     pub(crate) fn check_permit(&self) -> Result<OwnedSemaphorePermit, Status> {
         permit(&self.checks, "checks of the invariants", CHECKS_MAX)
     }
-}
-
-fn permit(of: &Arc<Semaphore>, what: &str, limit: usize) -> Result<OwnedSemaphorePermit, Status> {
-    Arc::clone(of)
-        .try_acquire_owned()
-        .map_err(|_| status::too_many(what, limit))
 }

@@ -148,7 +148,7 @@ fn documented_response(response: Response<Body>) -> Response<Body> {
 }
 
 /// What tonic says by itself, in the words of the contract; `None` for what stands as it is.
-fn documented_status(refused: &Status) -> Option<Status> {
+pub(crate) fn documented_status(refused: &Status) -> Option<Status> {
     match refused.code() {
         // Its length is announced, or reached while it is unpacked, before it is read to its end.
         Code::OutOfRange | Code::ResourceExhausted => Some(status::too_large(MESSAGE_BYTES_MAX)),

@@ -30,16 +30,20 @@ pub mod codec;
 mod context;
 mod convert;
 mod events;
+mod hub;
 pub mod layers;
 mod operations;
 mod paging;
+mod permits;
 mod readers;
+mod receipts;
 pub mod status;
 mod stream;
 mod supply;
 mod token;
 mod view;
 mod warehouse;
+mod watch;
 
 use context::Context;
 
@@ -74,12 +78,20 @@ pub struct Services {
 /// The bounds of streams and reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StreamSettings {
-    /// How often a stream looks for news although nobody told it of any.
+    /// How often logs that are followed are looked at although nobody told of news: once for all who follow.
     pub poll_interval: Duration,
     /// How long a stream may be silent before it sends a heartbeat. The contract promises one every 15 seconds.
     pub heartbeat_interval: Duration,
-    /// The most streams at once; more are refused. Each costs a task, a read for each change, and its buffer.
+    /// How long a stream lives, give or take a tenth: then its reader connects again, and load spreads anew.
+    pub lifetime: Duration,
+    /// The most streams at once; more are refused. Each costs a task and its buffer.
     pub streams_max: usize,
+    /// The most streams of one connection at once; more are refused.
+    pub streams_per_connection_max: usize,
+    /// Bytes that wait for a slow reader. Beyond them its stream stops, and goes on from the table.
+    pub buffer_bytes_max: usize,
+    /// Bytes of the newest events of a log that all who follow it share. Whoever is further behind reads the table.
+    pub tail_bytes_max: usize,
     /// The most reads at once; more are refused. Beyond what the store has connections for they only wait.
     pub reads_max: usize,
 }
@@ -89,7 +101,11 @@ impl Default for StreamSettings {
         Self {
             poll_interval: Duration::from_millis(200),
             heartbeat_interval: Duration::from_secs(10),
-            streams_max: 1_000,
+            lifetime: Duration::from_mins(30),
+            streams_max: 4_096,
+            streams_per_connection_max: 256,
+            buffer_bytes_max: 64 * 1_024,
+            tail_bytes_max: 1_024 * 1_024,
             reads_max: 1_000,
         }
     }

@@ -8,6 +8,7 @@ use tonic::{Request, Response, Status};
 use super::context::Context;
 use super::convert::lists::{self, Backlog, Stocks};
 use super::convert::{catalog, values};
+use super::permits::StreamPlace;
 use super::readers::{BacklogOf, LocationOf, StocksOf};
 use super::status::SkuField;
 use super::stream::{self, Answers, End, Writer};
@@ -113,25 +114,26 @@ impl OperationsService for Operations {
         request: Request<pb::CheckInvariantsRequest>,
     ) -> Result<Response<Self::CheckInvariantsStream>, Status> {
         let location_id = lists::invariants(request.get_ref())?;
-        let permit = self.0.stream_permit()?;
+        let place = self.0.stream_place(request.remote_addr())?;
         if let Some(location_id) = &location_id {
             self.0.ask(LocationOf(location_id.clone())).await?;
         }
         let check_permit = self.0.check_permit()?;
-        // Room for every report: a caller that does not read holds up nobody else's check.
-        let reports = self.0.services.store.invariants().len();
-        let (writer, answers) = stream::open(self.0.services.shutdown.clone(), reports.saturating_add(1))?;
-        let permits = [permit, check_permit];
+        let (writer, answers) = stream::open(self.0.services.shutdown.clone(), REPORTS_BYTES);
+        let permits = (place, check_permit);
         tokio::spawn(check(Arc::clone(&self.0), location_id, writer, permits));
         Ok(Response::new(answers))
     }
 }
 
+/// Room for every report: a caller that does not read holds up nobody else's check.
+const REPORTS_BYTES: usize = 1_024 * 1_024;
+
 async fn check(
     context: Arc<Context>,
     location_id: Option<LocationId>,
     writer: Writer<pb::CheckInvariantsResponse>,
-    permits: [OwnedSemaphorePermit; 2],
+    permits: (StreamPlace, OwnedSemaphorePermit),
 ) {
     let end = check_each(&context, location_id.as_ref(), &writer).await;
     // First, so that whoever has read the end may check again.

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::fmt::Display;
 use std::time::Duration;
 
+use prost::Message;
 use rand::TryRngCore;
 use rand::rngs::OsRng;
 use tonic::{Code, Status};
@@ -172,6 +173,17 @@ pub(crate) fn failed(failure: Failure) -> Status {
     }
 }
 
+/// A status as a message, with its details.
+pub(crate) fn as_message(status: &Status) -> tonic_types::Status {
+    let plain = || tonic_types::Status {
+        code: status.code().into(),
+        message: status.message().to_owned(),
+        details: Vec::new(),
+    };
+    let detailed = tonic_types::Status::decode(status.details()).ok();
+    detailed.filter(|_| !status.details().is_empty()).unwrap_or_else(plain)
+}
+
 /// The caller's own deadline passed while the call was under way.
 pub(crate) fn deadline_passed() -> Status {
     let message = "the deadline passed, and the call may have had an effect: repeat it with the same id";
@@ -252,6 +264,13 @@ pub(crate) fn resume_token_invalid(why: &str) -> Status {
     .with("description", &description)
     .field("resume_token", &description)
     .status()
+}
+
+/// A stream that has lived its time.
+pub(crate) fn stream_ended(resume_token: &str) -> Status {
+    let message = "the stream has lived its time: connect again with its last resume_token, at once";
+    let fault = Fault::new(Code::Unavailable, "STREAM_ENDED", message).with("resume_token", resume_token);
+    fault.retry_after(Duration::ZERO).status()
 }
 
 /// A resume token after which events are gone.

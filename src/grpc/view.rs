@@ -51,6 +51,7 @@ pub(crate) fn order(location_id: &LocationId, order: &Order, outlook: &Outlook) 
         placed_time: Some(values::timestamp(order.placed_at)),
         payment_deadline: order.terms.payment_deadline.map(values::timestamp),
         release_time: order.released_at.map(values::timestamp),
+        acknowledge_time: order.acknowledged_at.map(values::timestamp),
         ship_by_date: order.ship_by_date.map(values::date),
         ship_time: order.shipped_at.map(values::timestamp),
         cancel_time: order.cancelled_at.map(values::timestamp),

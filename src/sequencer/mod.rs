@@ -19,4 +19,4 @@ pub mod queue;
 pub mod round;
 pub mod runner;
 
-pub use queue::{Failure, Limits, Reply, Sequencer};
+pub use queue::{Failure, Limits, Pending, Reply, Sequencer};

@@ -86,6 +86,31 @@ pub(super) struct Submission {
     pub(super) reply: oneshot::Sender<Result<Reply, Failure>>,
 }
 
+/// A command that is queued. Dropping it leaves the command to its round.
+#[derive(Debug)]
+pub struct Pending(oneshot::Receiver<Result<Reply, Failure>>);
+
+impl Pending {
+    fn of(command: Command, deadline: Option<Instant>) -> (Submission, Self) {
+        let (reply, answered) = oneshot::channel();
+        let submission = Submission {
+            command,
+            deadline,
+            reply,
+        };
+        (submission, Self(answered))
+    }
+
+    /// Waits for the reply.
+    ///
+    /// # Errors
+    /// When the service goes down, the deadline passes before the round, or the round fails.
+    pub async fn reply(self) -> Result<Reply, Failure> {
+        let replied = self.0.await;
+        replied.unwrap_or_else(|_| Err(Failure::Store("the round's task ended before it answered".to_owned())))
+    }
+}
+
 /// The way into the rounds; clones share one queue.
 #[derive(Debug, Clone)]
 pub struct Sequencer {
@@ -116,22 +141,37 @@ impl Sequencer {
     /// # Errors
     /// When the queue is full, the service goes down, the deadline passes before the round, or the round fails.
     pub async fn submit(&self, command: Command, deadline: Option<Instant>) -> Result<Reply, Failure> {
-        let (reply, answered) = oneshot::channel();
-        let submission = Submission {
-            command,
-            deadline,
-            reply,
-        };
-        let lane = lane_of(submission.command.lane_key(), self.submissions.len());
-        let queue = self.submissions.get(lane).ok_or(Failure::ShuttingDown)?;
+        let (submission, pending) = Pending::of(command, deadline);
+        let queue = self.queue_of(&submission)?;
         queue.try_send(submission).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(_) => Failure::overloaded(self.limits.queue_commands_max),
-            mpsc::error::TrySendError::Closed(_) if self.stop.is_cancelled() => Failure::ShuttingDown,
-            mpsc::error::TrySendError::Closed(_) => Failure::Store("no more rounds are run".to_owned()),
+            mpsc::error::TrySendError::Closed(_) => self.closed(),
         })?;
-        answered
-            .await
-            .unwrap_or_else(|_| Err(Failure::Store("the round's task ended before it answered".to_owned())))
+        pending.reply().await
+    }
+
+    /// Queues a command once there is room for it. Commands of one caller are decided in the order in which it queues them.
+    ///
+    /// # Errors
+    /// When the service goes down.
+    pub async fn enqueue(&self, command: Command) -> Result<Pending, Failure> {
+        let (submission, pending) = Pending::of(command, None);
+        let queued = self.queue_of(&submission)?.send(submission).await;
+        queued.map(|()| pending).map_err(|_| self.closed())
+    }
+
+    /// The queue of a command's lane.
+    fn queue_of(&self, submission: &Submission) -> Result<&mpsc::Sender<Submission>, Failure> {
+        let lane = lane_of(submission.command.lane_key(), self.submissions.len());
+        self.submissions.get(lane).ok_or_else(|| self.closed())
+    }
+
+    fn closed(&self) -> Failure {
+        if self.stop.is_cancelled() {
+            Failure::ShuttingDown
+        } else {
+            Failure::Store("no more rounds are run".to_owned())
+        }
     }
 
     /// A number that changes after each commit: a hint that there may be new events.

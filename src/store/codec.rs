@@ -1,10 +1,11 @@
 //! How values stand in a row, in either database: states as small numbers, dates as texts, the rest as JSON.
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
+use crate::domain::event::ReleaseCause;
 use crate::domain::inbound::InboundState;
-use crate::domain::order::{Basis, OrderLine, OrderState, Terms};
+use crate::domain::order::{Basis, Order, OrderLine, OrderState, Parcel, Shipment, Terms};
 use crate::domain::{Date, Instant};
 
 /// The number of an order's state.
@@ -71,6 +72,49 @@ pub(super) fn to_json<T: Serialize>(value: &T) -> String {
 #[must_use]
 pub(super) fn stored_terms(terms: &Terms) -> Option<&Terms> {
     (*terms != Terms::default()).then_some(terms)
+}
+
+/// Why an order was released and what the warehouse did with it, in the cell of its shipment.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Handling {
+    /// Absent for a release at purchase.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    release_cause: Option<ReleaseCause>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    acknowledged_at: Option<Instant>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    parcels: Option<Vec<Parcel>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reported_ship_at: Option<Instant>,
+}
+
+impl Handling {
+    /// What is stored of an order's release and shipment: nothing for most, released when they were placed.
+    #[must_use]
+    pub(super) fn of(order: &Order) -> Option<Self> {
+        let shipment = order.shipment.as_ref();
+        let release_cause = order.release_cause.filter(|cause| *cause != ReleaseCause::Purchase);
+        (release_cause.is_some() || order.acknowledged_at.is_some() || shipment.is_some()).then(|| Self {
+            release_cause,
+            acknowledged_at: order.acknowledged_at,
+            parcels: shipment.map(|shipment| shipment.parcels.clone()),
+            reported_ship_at: shipment.and_then(|shipment| shipment.reported_ship_at),
+        })
+    }
+
+    /// Puts it on the order that it is of, whose other cells are read.
+    pub(super) fn put_on(self, order: &mut Order) {
+        let reported_ship_at = self.reported_ship_at;
+        order.shipment = self.parcels.map(|parcels| Shipment {
+            parcels,
+            reported_ship_at,
+        });
+        order.acknowledged_at = self.acknowledged_at;
+        order.release_cause = order
+            .released_at
+            .map(|_| self.release_cause.unwrap_or(ReleaseCause::Purchase));
+    }
 }
 
 /// What is stored of a line's basis: nothing when its whole quantity was on hand.

@@ -4,9 +4,13 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::sync::watch;
 
-use super::{InboundFilter, InvariantReport, OrderAt, OrderFilter, Page, QueuedLine, Round, Store, StoreError};
+use super::{
+    InboundFilter, InvariantReport, LogEnds, OrderAt, OrderFilter, Page, QueuedLine, Released, Round, Store, StoreError,
+};
 use crate::allocator::command::ContinueRefill;
+use crate::domain::Instant;
 use crate::domain::catalog::{Item, Location};
 use crate::domain::event::Event;
 use crate::domain::ids::{EventSequence, InboundId, LineNumber, LocationId, Sequence, Sku};
@@ -171,6 +175,18 @@ impl<S: Store> Store for FaultyStore<S> {
         self.inner.last_event(location).await
     }
 
+    async fn logs(&self) -> Result<Vec<LogEnds>, StoreError> {
+        self.inner.logs().await
+    }
+
+    async fn prune(&self, before: Instant) -> Result<u64, StoreError> {
+        self.inner.prune(before).await
+    }
+
+    async fn list_released(&self, location: &LocationId, page: Page<Sequence>) -> Result<Option<Released>, StoreError> {
+        self.inner.list_released(location, page).await
+    }
+
     async fn pending_refills(&self) -> Result<Vec<ContinueRefill>, StoreError> {
         self.inner.pending_refills().await
     }
@@ -189,6 +205,14 @@ impl<S: Store> Store for FaultyStore<S> {
 
     fn epoch(&self) -> u64 {
         self.inner.epoch()
+    }
+
+    async fn renew_epoch(&self) -> Result<(), StoreError> {
+        self.inner.renew_epoch().await
+    }
+
+    fn nudges(&self) -> Option<watch::Receiver<u64>> {
+        self.inner.nudges()
     }
 
     async fn close(&self) {

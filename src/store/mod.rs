@@ -13,6 +13,7 @@ use std::fmt::Debug;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use async_trait::async_trait;
+use tokio::sync::watch;
 
 use crate::allocator::command::ContinueRefill;
 use crate::allocator::footprint::{Footprint, Wants};
@@ -22,7 +23,7 @@ use crate::domain::catalog::{Item, Location};
 use crate::domain::event::Event;
 use crate::domain::ids::{EventSequence, InboundId, LineNumber, LocationId, OrderId, Sequence, Sku};
 use crate::domain::inbound::{Inbound, InboundState};
-use crate::domain::order::OrderState;
+use crate::domain::order::{Order, OrderState};
 use crate::domain::quantity::Units;
 
 mod codec;
@@ -111,6 +112,26 @@ pub struct QueuedLine {
     pub order_id: OrderId,
     /// Units that older lines lack.
     pub units_ahead: Units,
+}
+
+/// What is kept of a location's log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogEnds {
+    /// Whose log.
+    pub location_id: LocationId,
+    /// The number of the oldest event that is kept; of an empty log, that of the next one.
+    pub oldest: EventSequence,
+    /// The number of the last event, zero for an empty log.
+    pub last: EventSequence,
+}
+
+/// Released orders of a location, as they stood after an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Released {
+    /// The last event of the location's log by then.
+    pub as_of: EventSequence,
+    /// The orders, whole, by place.
+    pub orders: Vec<Order>,
 }
 
 /// One invariant, checked over stored rows.
@@ -209,6 +230,26 @@ pub trait Store: Send + Sync + Debug {
     /// When rows cannot be read.
     async fn last_event(&self, location: &LocationId) -> Result<Option<EventSequence>, StoreError>;
 
+    /// What is kept of every location's log, in the order in which the locations were created.
+    ///
+    /// # Errors
+    /// When rows cannot be read.
+    async fn logs(&self) -> Result<Vec<LogEnds>, StoreError>;
+
+    /// Removes some of the oldest events of each log that are older than an instant, never its last one, and answers how many.
+    /// It is to be called again until it answers zero, so that rounds run between.
+    ///
+    /// # Errors
+    /// As for [`round`](Self::round): whatever a call removed stays removed.
+    async fn prune(&self, before: Instant) -> Result<u64, StoreError>;
+
+    /// Released orders by place, with the number of the event as of which they are, from one snapshot; `None` when there is
+    /// no such location.
+    ///
+    /// # Errors
+    /// When rows cannot be read.
+    async fn list_released(&self, location: &LocationId, page: Page<Sequence>) -> Result<Option<Released>, StoreError>;
+
     /// Refills that were cut and go on, after a restart too.
     ///
     /// # Errors
@@ -231,6 +272,19 @@ pub trait Store: Send + Sync + Debug {
 
     /// A number drawn when the database was made, which tells its resume tokens from those of any other.
     fn epoch(&self) -> u64;
+
+    /// Draws a new epoch: resume tokens given out before are refused from the next start on. For a database that was restored
+    /// from a copy, whose numbers will be given out anew for other events.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    async fn renew_epoch(&self) -> Result<(), StoreError>;
+
+    /// A number that changes when another instance committed to the same database: a hint, as the sequencer's own commits
+    /// are. `None` where there is no other instance, or nobody tells of it; whoever follows a log polls in any case.
+    fn nudges(&self) -> Option<watch::Receiver<u64>> {
+        None
+    }
 
     /// Ends all connections, after the round that is running, and after reads that end within seconds.
     async fn close(&self);

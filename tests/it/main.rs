@@ -13,3 +13,5 @@ mod reflection;
 mod scenarios;
 mod sequencer;
 mod support;
+mod warehouse_client;
+mod watch;

@@ -1,30 +1,40 @@
 //! The README's session is run call by call, by the tool that it names, and must answer as it is printed.
 
 use std::fs;
+use std::process::Command;
 
 use serde_json::{Deserializer, Value};
 
-use crate::support::process::{ServerProcess, output_of, text, tool};
+use crate::support::process::{Following, HOLDFAST, ServerProcess, output_of, text, tool};
 
 /// The address in the README; the test's server listens elsewhere.
 const ADDRESS: &str = "localhost:50051";
+/// Begins a warehouse's terminal.
+const FOLLOW: &str = "holdfast warehouse ";
 /// Stands for a value that differs from run to run.
 const ANYTHING: &str = "...";
 
-/// One call of the README, and the answer printed below it.
+/// One call of the README, and the answer printed below it; or what a terminal shows.
 #[derive(Debug, PartialEq)]
 struct Step {
     command: String,
     answer: String,
 }
 
-/// The calls in the fenced blocks of type `console`. An open quote or a `\` at its end goes on on the next line.
+/// The calls in the fenced blocks of type `console`. An open quote or a `\` at its end goes on on the next line. Blocks of
+/// type `terminal` are steps without a call, or with the one that begins the terminal.
 fn steps(document: &str) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     let mut inside = false;
     for line in document.lines() {
         if line.starts_with("```") {
-            inside = line == "```console";
+            inside = matches!(line, "```console" | "```terminal");
+            if line == "```terminal" {
+                steps.push(Step {
+                    command: String::new(),
+                    answer: String::new(),
+                });
+            }
         } else if let Some(command) = line.strip_prefix("$ ").filter(|_| inside) {
             steps.push(Step {
                 command: format!("{command}\n"),
@@ -37,7 +47,11 @@ fn steps(document: &str) -> Vec<Step> {
             part.push('\n');
         }
     }
-    steps.retain(|step| step.command.starts_with("grpcurl "));
+    // The step of a block whose first line is a command is another one.
+    steps.retain(|step| {
+        let is_shown = step.command.is_empty() && !step.answer.is_empty();
+        is_shown || step.command.starts_with("grpcurl ") || step.command.starts_with(FOLLOW)
+    });
     steps
 }
 
@@ -74,7 +88,16 @@ fn every_call_of_the_readme_answers_as_it_is_printed() {
     assert!(steps.len() >= 8, "the README's session has only {} calls", steps.len());
     let directory = tempfile::tempdir().expect("a directory");
     let server = ServerProcess::start(&directory.path().join("holdfast.db"));
+    let mut terminal = None;
     for step in steps {
+        if step.command.starts_with(FOLLOW) {
+            terminal = Some(begin(&step.command, &server.address));
+        }
+        if !step.command.starts_with("grpcurl ") {
+            let terminal = terminal.as_ref().expect("a terminal was begun");
+            expect_shown(terminal, &step.answer.replace(ADDRESS, &server.address));
+            continue;
+        }
         assert!(step.command.contains(ADDRESS), "no {ADDRESS} in {}", step.command);
         let command = step.command.replace(ADDRESS, &server.address);
         let output = output_of(tool("sh").args(["-c", &command]));
@@ -93,6 +116,24 @@ fn every_call_of_the_readme_answers_as_it_is_printed() {
             "{command}\nis documented as\n{}\nand answers\n{printed}",
             step.answer
         );
+    }
+}
+
+/// Begins the terminal of the reference client.
+fn begin(command: &str, address: &str) -> Following {
+    let endpoint = format!("http://{address}");
+    let arguments = command.split_whitespace().skip(1);
+    Following::start(Command::new(HOLDFAST).args(arguments).args(["--endpoint", &endpoint]))
+}
+
+/// Waits for the next lines of a terminal; `...` stands for anything within one.
+fn expect_shown(terminal: &Following, documented: &str) {
+    for line in documented.lines() {
+        let shown = terminal.line();
+        let shown = shown.unwrap_or_else(|| panic!("the terminal does not show {line:?}"));
+        let (head, tail) = line.split_once(ANYTHING).unwrap_or((line, ""));
+        let fits = shown.starts_with(head) && shown.ends_with(tail) && (line.contains(ANYTHING) || shown == line);
+        assert!(fits, "documented is {line:?}, shown {shown:?}");
     }
 }
 

@@ -19,6 +19,7 @@ pub(crate) fn event_type(payload: &Payload) -> pb::EventType {
         Payload::OrderPlaced(_) => pb::EventType::OrderPlaced,
         Payload::OrderReleased(_) => pb::EventType::OrderReleased,
         Payload::ReleaseRevoked(_) => pb::EventType::ReleaseRevoked,
+        Payload::ReleaseAcknowledged(_) => pb::EventType::ReleaseAcknowledged,
         Payload::OrderShipped(_) => pb::EventType::OrderShipped,
         Payload::OrderShippedAfterCancel(_) => pb::EventType::OrderShippedAfterCancel,
         Payload::OrderCancelled(_) => pb::EventType::OrderCancelled,
@@ -49,7 +50,11 @@ fn payload(location_id: &LocationId, payload: &Payload) -> Spelled {
         Payload::ReleaseRevoked(p) => Spelled::ReleaseRevoked(pb::ReleaseRevoked {
             sequence: p.sequence.0,
             cause: revocation_cause(p.cause).into(),
+            was_acknowledged: p.was_acknowledged,
         }),
+        Payload::ReleaseAcknowledged(p) => {
+            Spelled::ReleaseAcknowledged(pb::ReleaseAcknowledged { sequence: p.sequence.0 })
+        }
         Payload::OrderShipped(p) => Spelled::OrderShipped(order_shipped(p)),
         Payload::OrderShippedAfterCancel(p) => Spelled::OrderShippedAfterCancel(shipped_after_cancel(p)),
         Payload::OrderCancelled(p) => Spelled::OrderCancelled(order_cancelled(p)),
@@ -144,10 +149,14 @@ fn order_released(released: &OrderReleased) -> pb::OrderReleased {
         cause: release_cause(released.cause).into(),
         lines: values::line_quantities(&released.lines),
         ship_by_date: Some(values::date(released.ship_by_date)),
+        promised_ship_date: Some(values::date(released.promised_ship_date)),
+        customer_name: released.recipient.name.clone(),
+        customer_locale: released.recipient.locale.clone(),
     }
 }
 
-fn release_cause(cause: ReleaseCause) -> pb::ReleaseCause {
+/// Why an order was released.
+pub(crate) fn release_cause(cause: ReleaseCause) -> pb::ReleaseCause {
     match cause {
         ReleaseCause::Purchase => pb::ReleaseCause::Purchase,
         ReleaseCause::Receipt => pb::ReleaseCause::Receipt,
@@ -157,7 +166,8 @@ fn release_cause(cause: ReleaseCause) -> pb::ReleaseCause {
     }
 }
 
-fn revocation_cause(cause: RevocationCause) -> pb::RevocationCause {
+/// Why a release was revoked.
+pub(crate) fn revocation_cause(cause: RevocationCause) -> pb::RevocationCause {
     match cause {
         RevocationCause::Cancellation => pb::RevocationCause::Cancellation,
         RevocationCause::UnitsLost => pb::RevocationCause::UnitsLost,

@@ -12,7 +12,7 @@ use crate::proto::holdfast::v1 as pb;
 use crate::store::{InboundFilter, OrderFilter};
 
 /// The most entries of a filter by states or types: far more than there are.
-const FILTER_ENTRIES_MAX: usize = 100;
+pub(crate) const FILTER_ENTRIES_MAX: usize = 100;
 
 /// Which orders to list.
 #[derive(Debug)]
@@ -198,48 +198,6 @@ pub(crate) fn invariants(request: &pb::CheckInvariantsRequest) -> Result<Option<
     super::catalog::location_id(&request.location_id).map(Some)
 }
 
-/// Which events to follow.
-#[derive(Debug)]
-pub(crate) struct Events {
-    /// Whose log.
-    pub(crate) location_id: LocationId,
-    /// Of which types; empty for all.
-    pub(crate) types: BTreeSet<pb::EventType>,
-    /// Where to go on; `None` for the beginning.
-    pub(crate) resume_token: Option<String>,
-}
-
-/// Parses which events to follow.
-///
-/// # Errors
-/// Every fault of the message. The token is left to whoever knows the log.
-pub(crate) fn events(request: pb::WatchEventsRequest) -> Result<Events, Violations> {
-    let mut v = Violations::default();
-    let location_id = match request.location_ids.as_slice() {
-        [id] => v.take("location_ids[0]", LocationId::parse(id)),
-        ids => {
-            let count = ids.len();
-            v.add(
-                "location_ids",
-                format_args!("has {count} entries: this version follows exactly one location a call"),
-            );
-            None
-        }
-    };
-    fields::at_most(&mut v, "types", request.types.len(), FILTER_ENTRIES_MAX);
-    let known = |kind: pb::EventType| (kind != pb::EventType::Unspecified).then_some(kind);
-    let numbered = request.types.iter().take(FILTER_ENTRIES_MAX).enumerate();
-    let types = numbered
-        .filter_map(|(at, kind)| fields::specified(&mut v, format_args!("types[{at}]"), *kind, known))
-        .collect();
-    let resume_token = Some(request.resume_token).filter(|token| !token.is_empty());
-    v.finish(location_id.map(|location_id| Events {
-        location_id,
-        types,
-        resume_token,
-    }))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -263,17 +221,6 @@ mod tests {
             "page_token",
         ];
         assert_eq!(faults(orders(&request)), expected);
-        let watch = |ids: &[&str], types: &[i32]| {
-            events(pb::WatchEventsRequest {
-                location_ids: ids.iter().map(ToString::to_string).collect(),
-                types: types.to_vec(),
-                ..pb::WatchEventsRequest::default()
-            })
-        };
-        assert!(watch(&["BRU"], &[1, 1]).is_ok());
-        assert_eq!(faults(watch(&[], &[0])), ["location_ids", "types[0]"]);
-        assert_eq!(faults(watch(&["BRU", "GNT"], &[99])), ["location_ids", "types[0]"]);
-        assert_eq!(faults(watch(&[""], &[])), ["location_ids[0]"]);
     }
 
     #[test]

@@ -7,6 +7,8 @@ pub(crate) mod checkout;
 pub(crate) mod events;
 pub(crate) mod fields;
 pub(crate) mod lists;
+pub(crate) mod logs;
+pub(crate) mod releases;
 pub(crate) mod supply;
 pub(crate) mod values;
 pub(crate) mod violations;

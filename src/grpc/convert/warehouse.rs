@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use super::checkout::NOTE_BYTES_MAX;
 use super::fields;
 use super::violations::Violations;
-use crate::allocator::command::{Adjust, AdjustContent, Change, Receive, ReceiveContent, Ship};
+use crate::allocator::command::{AcknowledgeRelease, Adjust, AdjustContent, Change, Receive, ReceiveContent, Ship};
 use crate::domain::Instant;
 use crate::domain::event::{AdjustmentReason, ReceiptReason, ReceivedLine};
 use crate::domain::ids::{AdjustmentId, InboundId, LocationId, OrderId, ReceiptId, Sku, check_id};
@@ -133,6 +133,16 @@ fn adjustment_reason(reason: pb::AdjustmentReason) -> AdjustmentReason {
         pb::AdjustmentReason::ShortPick => AdjustmentReason::ShortPick,
         pb::AdjustmentReason::Other => AdjustmentReason::Other,
     }
+}
+
+/// Parses which release the warehouse took.
+///
+/// # Errors
+/// Every fault of the message.
+pub(crate) fn acknowledge(request: &pb::AcknowledgeReleaseRequest) -> Result<AcknowledgeRelease, Violations> {
+    let mut v = Violations::default();
+    let order_id = v.take("order_id", OrderId::parse(&request.order_id));
+    v.finish(order_id.map(|order_id| AcknowledgeRelease { order_id }))
 }
 
 /// Parses what left with a released order.

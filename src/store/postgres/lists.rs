@@ -144,3 +144,43 @@ JOIN locations AS l ON l.location_key = s.location_key
 JOIN items AS i ON i.sku_key = s.sku_key
 WHERE s.pending_refill IS NOT NULL
 ORDER BY l.location_id, i.sku";
+
+pub(super) const LIST_LOGS: &str = "-- list_logs
+SELECT 0::bigint, l.location_id, n.next_event,
+    (SELECT min(e.event_sequence) FROM events AS e WHERE e.location_key = n.location_key)
+FROM location_numbers AS n JOIN locations AS l ON l.location_key = n.location_key
+ORDER BY n.location_key";
+
+pub(super) const FIND_HORIZONS: &str = concat!(
+    "-- find_horizons
+SELECT k.at - 1, n.location_key, (
+    SELECT coalesce(min(CASE WHEN o.at_us >= k.before THEN o.event_sequence END), max(o.event_sequence))
+    FROM (
+        SELECT e.event_sequence, e.at_us FROM events AS e
+        WHERE e.location_key = n.location_key ORDER BY e.location_key, e.event_sequence LIMIT k.most
+    ) AS o
+)\n",
+    given!(pairs "before, most"),
+    "CROSS JOIN location_numbers AS n
+ORDER BY n.location_key"
+);
+
+pub(super) const PUT_HORIZON: &str = concat!(
+    "-- put_horizon
+INSERT INTO log_horizons AS h (location_key, oldest_event)
+SELECT k.location_key, k.oldest_event\n",
+    given!(pairs "location_key, oldest_event"),
+    "ON CONFLICT (location_key) DO UPDATE SET oldest_event = excluded.oldest_event
+WHERE excluded.oldest_event > h.oldest_event
+RETURNING 0::bigint, location_key"
+);
+
+pub(super) const DELETE_EVENTS: &str = concat!(
+    "-- delete_events
+WITH k AS (SELECT *\n",
+    given!(pairs "location_key, oldest_event"),
+    ")
+DELETE FROM events AS e USING k
+WHERE e.location_key = k.location_key AND e.event_sequence < k.oldest_event
+RETURNING k.at - 1, e.event_sequence"
+);

@@ -23,11 +23,12 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use super::tables::{self, Configs, Database, Kept, Load, Loaded, Loader, run_in_tx};
 use super::{
-    InboundFilter, InvariantReport, LOADS_MAX, OrderAt, OrderFilter, Page, QueuedLine, Round, Store, StoreError,
-    Verdict, lane_of,
+    InboundFilter, InvariantReport, LOADS_MAX, LogEnds, OrderAt, OrderFilter, Page, QueuedLine, Released, Round, Store,
+    StoreError, Verdict, lane_of,
 };
 use crate::allocator::command::ContinueRefill;
 use crate::allocator::footprint::Footprint;
+use crate::domain::Instant;
 use crate::domain::catalog::{Item, Location};
 use crate::domain::event::Event;
 use crate::domain::ids::{EventSequence, InboundId, LineNumber, LocationId, Sequence, Sku};
@@ -305,6 +306,36 @@ impl Store for PostgresStore {
     async fn last_event(&self, location: &LocationId) -> Result<Option<EventSequence>, StoreError> {
         let found = read!(self, |connection| tables::lists::last_event(connection, location));
         found.map(|found| found.map(|(_, last)| last))
+    }
+
+    async fn logs(&self) -> Result<Vec<LogEnds>, StoreError> {
+        read!(self, |connection| tables::logs::ends(connection))
+    }
+
+    async fn prune(&self, before: Instant) -> Result<u64, StoreError> {
+        let options = &self.options;
+        let mut connection = Connection::connect(&options.connect, options.is_persistent).await?;
+        connection.begin_writing().await?;
+        let pruned = tables::logs::prune_in_tx(&mut connection, before).await;
+        let pruned = match pruned {
+            Ok(removed) => connection.commit().await.map(|()| removed),
+            Err(error) => Err(error),
+        };
+        connection.close().await;
+        pruned
+    }
+
+    async fn list_released(&self, location: &LocationId, page: Page<Sequence>) -> Result<Option<Released>, StoreError> {
+        read!(self, |connection| tables::logs::released(
+            connection,
+            &self.configs,
+            location,
+            &page
+        ))
+    }
+
+    async fn renew_epoch(&self) -> Result<(), StoreError> {
+        open::renew_epoch(&self.options.connect).await
     }
 
     async fn pending_refills(&self) -> Result<Vec<ContinueRefill>, StoreError> {

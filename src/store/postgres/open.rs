@@ -25,6 +25,9 @@ SELECT version, checksum FROM _sqlx_migrations WHERE success ORDER BY version";
 const DRAW_EPOCH: &str = "-- draw_epoch
 INSERT INTO meta (singleton, epoch) VALUES (1, $1) ON CONFLICT (singleton) DO NOTHING";
 
+const PUT_EPOCH: &str = "-- put_epoch
+UPDATE meta SET epoch = $1";
+
 const LOAD_EPOCH: &str = "-- load_epoch
 SELECT epoch FROM meta";
 
@@ -42,9 +45,21 @@ pub(super) async fn migrate(options: &PgConnectOptions) -> Result<(), StoreError
         })
     });
     migrated?;
+    put_epoch(connection, DRAW_EPOCH).await
+}
+
+/// Gives the database another epoch.
+///
+/// # Errors
+/// The database cannot be reached or written.
+pub(super) async fn renew_epoch(options: &PgConnectOptions) -> Result<(), StoreError> {
+    put_epoch(connect(options).await?, PUT_EPOCH).await
+}
+
+async fn put_epoch(mut connection: PgConnection, statement: &'static str) -> Result<(), StoreError> {
     let drawn: i64 = StdRng::from_os_rng().random_range(1..=i64::MAX);
-    let drawn = sqlx::query(DRAW_EPOCH).bind(drawn).execute(&mut connection).await;
-    drawn.map_err(|error| classify(DRAW_EPOCH, &error))?;
+    let drawn = sqlx::query(statement).bind(drawn).execute(&mut connection).await;
+    drawn.map_err(|error| classify(statement, &error))?;
     drop(connection.close().await);
     Ok(())
 }

@@ -21,12 +21,13 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use tokio::sync::Mutex;
 
-use super::tables::{Configs, Kept, Loaded, Loader, lists, run_in_tx};
+use super::tables::{Configs, Kept, Loaded, Loader, lists, logs, run_in_tx};
 use super::{
-    InboundFilter, InvariantReport, LOADS_MAX, OrderAt, OrderFilter, Page, QueuedLine, Round, Store, StoreError,
-    Verdict,
+    InboundFilter, InvariantReport, LOADS_MAX, LogEnds, OrderAt, OrderFilter, Page, QueuedLine, Released, Round, Store,
+    StoreError, Verdict,
 };
 use crate::allocator::command::ContinueRefill;
+use crate::domain::Instant;
 use crate::domain::catalog::{Item, Location};
 use crate::domain::event::Event;
 use crate::domain::ids::{EventSequence, InboundId, LineNumber, LocationId, Sequence, Sku};
@@ -276,6 +277,36 @@ impl Store for SqliteStore {
             .readers
             .read(move |connection| at_once(lists::last_event(connection, &location)));
         Ok(found.await?.map(|(_, last)| last))
+    }
+
+    async fn logs(&self) -> Result<Vec<LogEnds>, StoreError> {
+        self.readers.read(|connection| at_once(logs::ends(connection))).await
+    }
+
+    async fn prune(&self, before: Instant) -> Result<u64, StoreError> {
+        let mut writer = self.writer.lock().await;
+        let connection = &mut writer.as_mut().ok_or_else(closed)?.connection;
+        connection.begin(sql::BEGIN_IMMEDIATE)?;
+        let pruned = at_once(logs::prune_in_tx(connection, before));
+        let pruned = pruned.and_then(|removed| connection.commit().map(|()| removed));
+        if pruned.is_err() {
+            // The error says more than that of a rollback, which the next round tries again.
+            drop(connection.roll_back());
+        }
+        pruned
+    }
+
+    async fn list_released(&self, location: &LocationId, page: Page<Sequence>) -> Result<Option<Released>, StoreError> {
+        let (configs, location) = (Arc::clone(&self.configs), location.clone());
+        self.readers
+            .read(move |connection| at_once(logs::released(connection, &configs, &location, &page)))
+            .await
+    }
+
+    async fn renew_epoch(&self) -> Result<(), StoreError> {
+        let mut writer = self.writer.lock().await;
+        let connection = &mut writer.as_mut().ok_or_else(closed)?.connection;
+        open::renew_epoch(connection, StdRng::from_os_rng().random_range(1..=i64::MAX))
     }
 
     async fn pending_refills(&self) -> Result<Vec<ContinueRefill>, StoreError> {

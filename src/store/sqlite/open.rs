@@ -74,6 +74,10 @@ SELECT checksum FROM _sqlx_migrations WHERE version = ?1";
 const INSERT_MIGRATION: &str = "-- insert_migration
 INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (?1, ?2, 1, ?3, 0)";
 
+/// Gives the database epoch ?1.
+pub(super) const PUT_EPOCH: &str = "-- put_epoch
+UPDATE meta SET epoch = ?1";
+
 /// Copies the log into the file.
 pub(super) const CHECKPOINT: &str = "-- checkpoint
 PRAGMA wal_checkpoint(TRUNCATE)";
@@ -172,9 +176,16 @@ pub(super) fn epoch(connection: &mut Connection, drawn: i64) -> Result<u64, Stor
     epoch.ok_or_else(|| StoreError::Storage("the database has no epoch".to_owned()))
 }
 
+/// Gives the database another epoch.
+pub(super) fn renew_epoch(connection: &mut Connection, drawn: i64) -> Result<(), StoreError> {
+    let mut rows = Rows::new(&[Kind::Int]);
+    rows.row().int(drawn).end();
+    connection.execute_each(PUT_EPOCH, &rows).map(drop)
+}
+
 /// Every statement, for the test that prepares them.
 #[cfg(test)]
-pub(super) const STATEMENTS: [&str; 12] = [
+pub(super) const STATEMENTS: [&str; 13] = [
     LIBRARY_VERSION,
     LOAD_APPLICATION_ID,
     ANY_TABLE,
@@ -182,6 +193,7 @@ pub(super) const STATEMENTS: [&str; 12] = [
     SYNCHRONOUS,
     DRAW_EPOCH,
     LOAD_EPOCH,
+    PUT_EPOCH,
     DATA_VERSION,
     LAST_MIGRATION,
     FIND_MIGRATION,

@@ -36,6 +36,10 @@ pub(super) const fn text(statement: Load) -> &'static str {
         Load::ListEvents => LIST_EVENTS,
         Load::LastEvent => FIND_LAST_EVENT,
         Load::PendingRefills => LIST_PENDING_REFILLS,
+        Load::Logs => LIST_LOGS,
+        Load::Horizons => FIND_HORIZONS,
+        Load::PutHorizon => PUT_HORIZON,
+        Load::DeleteEvents => DELETE_EVENTS,
     }
 }
 
@@ -276,6 +280,30 @@ CROSS JOIN locations AS l ON l.location_key = s.location_key
 CROSS JOIN items AS i ON i.sku_key = s.sku_key
 WHERE s.pending_refill IS NOT NULL
 ORDER BY l.location_id, i.sku";
+
+const LIST_LOGS: &str = "-- list_logs
+SELECT l.location_id, n.next_event,
+    (SELECT min(e.event_sequence) FROM events AS e WHERE e.location_key = n.location_key)
+FROM location_numbers AS n JOIN locations AS l ON l.location_key = n.location_key
+ORDER BY n.location_key";
+
+const FIND_HORIZONS: &str = "-- find_horizons
+SELECT n.location_key, (
+    SELECT coalesce(min(iif(o.at_us >= ?1, o.event_sequence, NULL)), max(o.event_sequence))
+    FROM (
+        SELECT e.event_sequence, e.at_us FROM events AS e
+        WHERE e.location_key = n.location_key ORDER BY e.event_sequence LIMIT ?2
+    ) AS o
+)
+FROM location_numbers AS n";
+
+const PUT_HORIZON: &str = "-- put_horizon
+INSERT INTO log_horizons (location_key, oldest_event) VALUES (?1, ?2)
+ON CONFLICT (location_key) DO UPDATE SET oldest_event = excluded.oldest_event WHERE excluded.oldest_event > oldest_event
+RETURNING location_key";
+
+const DELETE_EVENTS: &str = "-- delete_events
+DELETE FROM events WHERE location_key = ?1 AND event_sequence < ?2 RETURNING event_sequence";
 
 /// The texts beside those of [`text`], for the test that prepares them.
 #[cfg(test)]

@@ -191,7 +191,8 @@ pub(super) fn stock(cells: Cells<'_, impl Row>, at: usize) -> Cell<Stock> {
 /// An order without its lines, from all columns but the first, its location.
 pub(super) fn order(cells: Cells<'_, impl Row>) -> Cell<Order> {
     let state = codec::order_state(cells.int(3, "state")?).map_err(|error| cells.corrupt("state", &error))?;
-    Ok(Order {
+    let handling: Option<codec::Handling> = cells.maybe_parsed(14, "shipment", codec::from_json)?;
+    let mut order = Order {
         sequence: Sequence(cells.int(1, "sequence")?),
         order_id: cells.parsed(2, "order_id", OrderId::parse)?,
         state,
@@ -202,13 +203,17 @@ pub(super) fn order(cells: Cells<'_, impl Row>) -> Cell<Order> {
         calendar_version: cells.int(8, "calendar_version")?,
         terms: cells.maybe_parsed(9, "terms", codec::from_json)?.unwrap_or_default(),
         released_at: cells.maybe_instant(10, "released_at_us")?,
+        release_cause: None,
+        acknowledged_at: None,
         ship_by_date: cells.maybe_date(11, "ship_by_date")?,
         shipped_at: cells.maybe_instant(12, "shipped_at_us")?,
         cancelled_at: cells.maybe_instant(13, "cancelled_at_us")?,
-        shipment: cells.maybe_parsed(14, "shipment", codec::from_json)?,
+        shipment: None,
         event_sequence: EventSequence(cells.int(15, "event_sequence")?),
         lines: Vec::new(),
-    })
+    };
+    handling.unwrap_or_default().put_on(&mut order);
+    Ok(order)
 }
 
 /// A line, from all columns but the first two, its order's place.

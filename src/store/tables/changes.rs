@@ -206,7 +206,7 @@ impl Changes {
 fn ending(row: RowCells<'_>, order: &Order) {
     let row = row.maybe_instant(order.released_at).maybe_date(order.ship_by_date);
     let row = row.maybe_instant(order.shipped_at).maybe_instant(order.cancelled_at);
-    row.maybe_json(order.shipment.as_ref()).end();
+    row.maybe_json(codec::Handling::of(order).as_ref()).end();
 }
 
 /// The locations where something changed.

@@ -19,6 +19,7 @@ mod kept;
 pub(super) mod lists;
 mod load;
 mod locations;
+pub(super) mod logs;
 mod records;
 pub(super) mod rows;
 mod statements;

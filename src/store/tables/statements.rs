@@ -65,11 +65,20 @@ pub(in crate::store) enum Load {
     LastEvent,
     /// Refills that were cut.
     PendingRefills,
+    /// Where each log begins and ends.
+    Logs,
+    /// The first event that is kept of each log when those before an instant go, looking at the oldest so many of each:
+    /// microseconds, how many. The last that is looked at stays, so that no log is emptied.
+    Horizons,
+    /// Says where logs begin: location key, event.
+    PutHorizon,
+    /// Removes the events of logs below a number, and finds each: location key, event.
+    DeleteEvents,
 }
 
 impl Load {
     /// Every statement.
-    pub(in crate::store) const ALL: [Self; 29] = [
+    pub(in crate::store) const ALL: [Self; 33] = [
         Self::CatalogKeys,
         Self::Configs,
         Self::Stock,
@@ -99,12 +108,16 @@ impl Load {
         Self::ListEvents,
         Self::LastEvent,
         Self::PendingRefills,
+        Self::Logs,
+        Self::Horizons,
+        Self::PutHorizon,
+        Self::DeleteEvents,
     ];
 
     /// The columns that it is given.
     pub(in crate::store) fn columns(self) -> &'static [Kind] {
         match self {
-            Self::CatalogKeys | Self::PendingRefills => &[],
+            Self::CatalogKeys | Self::PendingRefills | Self::Logs => &[],
             Self::Configs | Self::ItemsByKey => &[Int],
             Self::ItemsEverywhere | Self::Places | Self::LastEvent => &[Text],
             Self::Stock | Self::Receipts | Self::Adjustments | Self::Inbounds | Self::Holders => &[Int, Text],
@@ -114,7 +127,10 @@ impl Load {
             | Self::Cancellations
             | Self::InboundLines
             | Self::OpenInbounds
-            | Self::ListInboundLines => &[Int, Int],
+            | Self::ListInboundLines
+            | Self::Horizons
+            | Self::PutHorizon
+            | Self::DeleteEvents => &[Int, Int],
             Self::QueueHeads | Self::ListEvents => &[Int, Int, Int],
             Self::UnitsAhead => &[Int, Int, Int, Int, Int, Int],
             Self::ListOrders | Self::ListOpenOrders => &[Text, Int, Int, Int, Text],

@@ -1,15 +1,23 @@
 //! Lists, by pages.
 
-use holdfast::domain::ids::Sequence;
+use chrono::TimeDelta;
+use holdfast::domain::event::ReleaseCause;
+use holdfast::domain::ids::{EventSequence, Sequence};
 use holdfast::domain::order::OrderState;
-use holdfast::store::{OrderFilter, Page, Store};
+use holdfast::store::{LogEnds, OrderFilter, Page, Store};
 
-use super::warehouse::{accepted, place, put_item, put_location, receive, reserve, sku};
+use super::warehouse::{
+    accepted, acknowledge, assert_invariants, cancel, now, place, put_item, put_location, receive, reserve, ship,
+    ship_after_cancel, sku,
+};
 
 super::on_every_store! { lists:
     orders_are_listed_by_place_state_and_sku
     a_queue_is_listed_with_the_units_ahead
     the_catalog_is_listed_by_id
+    logs_are_listed_with_their_ends
+    what_is_released_is_listed_as_of_an_event
+    old_events_go_and_the_books_still_add_up
 }
 
 /// Five orders of 1 to 5 units, of B and A in turn; two units of A are there.
@@ -101,4 +109,75 @@ pub(crate) async fn the_catalog_is_listed_by_id(store: &dyn Store) {
     );
     assert_eq!(store.list_locations(all()).await.expect("rows can be read").len(), 1);
     assert!(store.pending_refills().await.expect("rows can be read").is_empty());
+}
+
+pub(crate) async fn logs_are_listed_with_their_ends(store: &dyn Store) {
+    assert_eq!(store.logs().await.expect("rows can be read"), []);
+    set_up(store).await;
+    let last = store.last_event(&place()).await.expect("rows can be read");
+    let expected = LogEnds {
+        location_id: place(),
+        oldest: EventSequence(1),
+        last: last.expect("a location"),
+    };
+    assert_eq!(store.logs().await.expect("rows can be read"), [expected]);
+}
+
+pub(crate) async fn what_is_released_is_listed_as_of_an_event(store: &dyn Store) {
+    let released = async |after, limit| {
+        let page = Page {
+            after: Some(Sequence(after)),
+            limit,
+        };
+        let listed = store.list_released(&place(), page).await;
+        listed.expect("rows can be read")
+    };
+    assert_eq!(released(0, 9).await, None);
+    set_up(store).await;
+    accepted(store, &[receive("r2", &[("B", 4)]), acknowledge("o2")]).await;
+    let all = released(0, 9).await.expect("a location");
+    assert_eq!(
+        Some(all.as_of),
+        store.last_event(&place()).await.expect("rows can be read")
+    );
+    let seen: Vec<_> = all
+        .orders
+        .iter()
+        .map(|order| (order.sequence.0, order.release_cause, order.acknowledged_at.is_some()))
+        .collect();
+    let (purchase, receipt) = (Some(ReleaseCause::Purchase), Some(ReleaseCause::Receipt));
+    assert_eq!(seen, [(1, receipt, false), (2, purchase, true), (3, receipt, false)]);
+    assert!(all.orders.iter().all(|order| order.lines.len() == 1));
+    let page = released(1, 1).await.expect("a location");
+    assert_eq!((page.as_of, page.orders), (all.as_of, vec![all.orders[1].clone()]));
+}
+
+pub(crate) async fn old_events_go_and_the_books_still_add_up(store: &dyn Store) {
+    set_up(store).await;
+    accepted(
+        store,
+        &[receive("r2", &[("B", 4)]), ship("o2"), cancel("o1", None, &[])],
+    )
+    .await;
+    accepted(store, &[ship_after_cancel("o1")]).await;
+    assert_eq!(
+        store.prune(now()).await.expect("a removal"),
+        0,
+        "nothing is older than itself"
+    );
+    let last = store.logs().await.expect("rows can be read")[0].last;
+    let removed = store.prune(now() + TimeDelta::days(1)).await.expect("a removal");
+    assert_eq!(i64::try_from(removed), Ok(last.0 - 1), "the last one stays");
+    let ends = store.logs().await.expect("rows can be read");
+    assert_eq!((ends[0].oldest, ends[0].last), (last, last));
+    assert_invariants(store).await;
+    accepted(store, &[reserve("o6", &[("A", 1)])]).await;
+    assert_invariants(store).await;
+    let events = store.list_events(&place(), all()).await.expect("rows can be read");
+    let numbers: Vec<_> = events
+        .expect("a location")
+        .iter()
+        .map(|event| event.event_sequence.0)
+        .collect();
+    assert_eq!(numbers, [last.0, last.0 + 1]);
 }

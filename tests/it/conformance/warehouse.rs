@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use holdfast::allocator::command::{
-    Adjust, AdjustContent, Cancel, CancelContent, CancelLine, Change, Command, ContinueRefill, PutInbound, Receive,
-    ReceiveContent, Reserve, ReserveLine, Ship,
+    AcknowledgeRelease, Adjust, AdjustContent, Cancel, CancelContent, CancelLine, Change, Command, ContinueRefill,
+    PutInbound, Receive, ReceiveContent, Reserve, ReserveLine, Ship,
 };
 use holdfast::allocator::decision::{Answer, Decision};
 use holdfast::allocator::footprint::{Footprint, Wants};
@@ -175,6 +175,11 @@ pub(crate) fn cancel(id: &str, request: Option<&str>, parts: &[(i64, i64)]) -> C
             reason: "it's \"late\"".to_owned(),
         },
     })
+}
+
+pub(crate) fn acknowledge(id: &str) -> Command {
+    let order_id = order_id(id);
+    Command::AcknowledgeRelease(AcknowledgeRelease { order_id })
 }
 
 pub(crate) fn ship(id: &str) -> Command {

@@ -339,7 +339,12 @@ impl Warehouse {
         let (lines, cause) = (line_units(order, parts), RevocationCause::Cancellation);
         let was_released = order.state == OrderState::Released;
         let ship_by = order.ship_by_date;
-        let revoked = Payload::ReleaseRevoked(ReleaseRevoked { sequence, cause });
+        let was_acknowledged = order.acknowledged_at.take().is_some();
+        let revoked = Payload::ReleaseRevoked(ReleaseRevoked {
+            sequence,
+            cause,
+            was_acknowledged,
+        });
         if order.lines.iter().all(|line| left_of(line) == 0) {
             order.state = OrderState::Cancelled;
             order.cancelled_at = Some(now);

@@ -202,6 +202,8 @@ impl Rows {
         stored.state = order.state;
         stored.lacking = order.lacking;
         stored.released_at = order.released_at;
+        stored.release_cause = order.release_cause;
+        stored.acknowledged_at = order.acknowledged_at;
         stored.ship_by_date = order.ship_by_date;
         stored.shipped_at = order.shipped_at;
         stored.cancelled_at = order.cancelled_at;

@@ -73,12 +73,17 @@ fn play() -> BTreeMap<String, usize> {
     counts
 }
 
-/// Kinds of releases by their causes.
+/// Kinds of releases by their causes, and revocations of work that was taken.
 fn detail(event: &Event) -> Option<String> {
-    let Payload::OrderReleased(released) = &event.payload else {
+    if let Payload::OrderReleased(released) = &event.payload {
+        return Some(format!("{:?}", released.cause));
+    }
+    let Payload::ReleaseRevoked(revoked) = &event.payload else {
         return None;
     };
-    Some(format!("{:?}", released.cause))
+    revoked
+        .was_acknowledged
+        .then(|| "revoked after an acknowledgement".to_owned())
 }
 
 #[test]
@@ -125,6 +130,8 @@ fn random_commands_reach_every_reason_and_every_event() {
         "lines_cancelled",
         "lines_cancelled order_released",
         "lines_cancelled release_revoked order_released",
+        "release_acknowledged",
+        "revoked after an acknowledgement",
         "order_shipped",
         "order_shipped_after_cancel",
         "order_shipped_after_cancel release_revoked",

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use holdfast::domain::Instant;
 use holdfast::domain::event::{Event, Payload};
 use holdfast::domain::ids::{LocationId, OrderId, Sku};
 use holdfast::domain::money::{Amount, Money};
@@ -16,6 +17,10 @@ pub(super) struct Replay {
     on_hand: BTreeMap<(LocationId, Sku), i64>,
     states: BTreeMap<OrderId, OrderState>,
     refunds: BTreeMap<OrderId, Amount>,
+    /// When the warehouse took the work of a release that stands.
+    acknowledged: BTreeMap<OrderId, Instant>,
+    /// Revocations that told otherwise.
+    mistold: Vec<OrderId>,
 }
 
 impl Replay {
@@ -51,7 +56,17 @@ impl Replay {
                 );
             }
             Payload::OrderReleased(_) => self.enter(event, OrderState::Released),
-            Payload::ReleaseRevoked(_) => self.enter(event, OrderState::Waiting),
+            Payload::ReleaseRevoked(revoked) => {
+                self.enter(event, OrderState::Waiting);
+                let order_id = event.order_id.clone().expect("a revocation is of an order");
+                if self.acknowledged.remove(&order_id).is_some() != revoked.was_acknowledged {
+                    self.mistold.push(order_id);
+                }
+            }
+            Payload::ReleaseAcknowledged(_) => {
+                let order_id = event.order_id.clone().expect("an acknowledgement is of an order");
+                self.acknowledged.insert(order_id, event.at);
+            }
             Payload::OrderCancelled(cancelled) => {
                 self.enter(event, OrderState::Cancelled);
                 self.refund(event, cancelled.refund);
@@ -91,6 +106,10 @@ impl Replay {
             let is_told = self.states.get(order_id) == Some(&order.state);
             hold(is_told, || format!("{order_id}: every change of state has its event"))?;
             check_order(order)?;
+            let acknowledged_at = self.acknowledged.get(order_id).copied();
+            hold(order.acknowledged_at == acknowledged_at, || {
+                format!("{order_id}: an acknowledgement is kept until the release is revoked")
+            })?;
             let refunded = order
                 .lines
                 .iter()
@@ -98,7 +117,9 @@ impl Replay {
             let told = self.refunds.get(order_id).copied().unwrap_or_default();
             hold(refunded == Some(told), || format!("{order_id}: refunds are told once"))?;
         }
-        Ok(())
+        hold(self.mistold.is_empty(), || {
+            format!("{:?}: revocations tell whether work was taken", self.mistold)
+        })
     }
 }
 

@@ -5,6 +5,7 @@
 //! [`system::System`] and to the model and compares everything after each round. [`core`] is the system of the
 //! pure core alone; any [`holdfast::store::Store`] is another. What was once wrong stays in [`regressions`].
 
+mod acknowledge;
 mod arrivals;
 mod calendar;
 mod changes;

@@ -2,8 +2,8 @@
 
 use chrono::{Days, TimeDelta};
 use holdfast::allocator::command::{
-    Adjust, AdjustContent, Cancel, CancelContent, CancelLine, Change, CloseInbound, Command, PutInbound, Receive,
-    ReceiveContent, Reserve, ReserveLine, Ship,
+    AcknowledgeRelease, Adjust, AdjustContent, Cancel, CancelContent, CancelLine, Change, CloseInbound, Command,
+    PutInbound, Receive, ReceiveContent, Reserve, ReserveLine, Ship,
 };
 use holdfast::domain::event::{AdjustmentReason, ReceiptReason, ReceivedLine};
 use holdfast::domain::ids::{AdjustmentId, LineNumber, OrderId, ReceiptId, RequestId, Sku};
@@ -25,7 +25,10 @@ pub(super) fn command(draft: &mut Draft, dice: &mut Dice) -> Option<Command> {
         33..49 => Command::Receive(receive(draft, dice)),
         49..61 => Command::Cancel(cancel(draft, dice)),
         61..71 => Command::Adjust(adjust(draft, dice)),
-        71..76 => Command::ConfirmShipment(ship(draft, dice)),
+        71..74 => Command::ConfirmShipment(ship(draft, dice)),
+        74..76 => Command::AcknowledgeRelease(AcknowledgeRelease {
+            order_id: draft.order_id(recent(draft.orders, dice)),
+        }),
         76..81 => Command::ReportShippedAfterCancel(late_parcel(draft, dice)),
         81..87 => Command::PutInbound(put_inbound(draft, dice)),
         87..89 => Command::CloseInbound(close_inbound(draft, dice)),

@@ -41,6 +41,8 @@ pub(super) fn draft(command: &Reserve, sequence: Sequence, calendar_version: i64
         calendar_version,
         terms: command.terms.clone(),
         released_at: None,
+        release_cause: None,
+        acknowledged_at: None,
         ship_by_date: None,
         shipped_at: None,
         cancelled_at: None,

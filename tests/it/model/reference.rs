@@ -110,6 +110,7 @@ impl Model {
             Command::Cancel(c) => self.cancel(c, now),
             Command::Receive(c) => self.receive(c, now),
             Command::Adjust(c) => self.adjust(c, now),
+            Command::AcknowledgeRelease(c) => self.acknowledge_release(&c.order_id, now),
             Command::ConfirmShipment(c) => self.confirm_shipment(c, now),
             Command::ReportShippedAfterCancel(c) => self.report_shipped_after_cancel(c, now),
             Command::PutInbound(c) => self.put_inbound(c, now),

@@ -65,7 +65,7 @@ pub(super) fn altered(draft: &Draft, command: &Command, how: u16) -> Command {
             4 => item.safety_stock = holdfast::domain::quantity::Units::ZERO,
             _ => item.display_name.push('!'),
         },
-        Command::ContinueRefill(_) => {}
+        Command::AcknowledgeRelease(_) | Command::ContinueRefill(_) => {}
     }
     command
 }

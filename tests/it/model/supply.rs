@@ -6,7 +6,7 @@ use holdfast::domain::event::{
     Event, LineUnits, OrderReleased, Payload, ReleaseCause, ReleaseRevoked, RevocationCause,
 };
 use holdfast::domain::ids::{EventSequence, InboundId, OrderId, Sku};
-use holdfast::domain::order::{Order, OrderLine, OrderState};
+use holdfast::domain::order::{Order, OrderLine, OrderState, Recipient};
 use holdfast::domain::{Date, Instant};
 
 use super::calendar::{self, Coming};
@@ -193,7 +193,9 @@ impl Warehouse {
         while let Some(at) = self.unlucky(items) {
             let order = &mut self.orders[at].order;
             order.state = OrderState::Waiting;
+            let was_acknowledged = order.acknowledged_at.take().is_some();
             order.released_at = None;
+            order.release_cause = None;
             order.ship_by_date = None;
             let (id, sequence) = (order.order_id.clone(), order.sequence);
             self.append(
@@ -202,6 +204,7 @@ impl Warehouse {
                 Payload::ReleaseRevoked(ReleaseRevoked {
                     sequence,
                     cause: revocation,
+                    was_acknowledged,
                 }),
             );
         }
@@ -220,12 +223,19 @@ impl Warehouse {
         let order = &mut self.orders[at].order;
         order.state = OrderState::Released;
         order.released_at = Some(now);
+        order.release_cause = Some(cause);
         order.ship_by_date = Some(ship_by_date);
         let (id, sequence, lines) = (order.order_id.clone(), order.sequence, lines_left(order));
+        let customer = order.terms.customer.clone().unwrap_or_default();
         let released = OrderReleased {
             sequence,
             cause,
             ship_by_date,
+            promised_ship_date: order.promised_ship_date,
+            recipient: Recipient {
+                name: customer.name,
+                locale: customer.locale,
+            },
             lines,
         };
         self.append(now, Some(id), Payload::OrderReleased(released));

@@ -4,4 +4,5 @@ mod deadlines;
 mod errors;
 mod promises;
 mod queue;
+mod releases;
 mod shipping;

@@ -1,6 +1,7 @@
 //! What several tests need.
 
 pub(crate) mod errors;
+pub(crate) mod grpcurl;
 pub(crate) mod partitions;
 pub(crate) mod postgres;
 pub(crate) mod process;

@@ -5,6 +5,8 @@ use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
 
 /// The binary under test.
 pub(crate) const HOLDFAST: &str = env!("CARGO_BIN_EXE_holdfast");
@@ -25,8 +27,13 @@ pub(crate) struct ServerProcess {
 impl ServerProcess {
     /// Starts it on a database, on a free port, and waits until it listens.
     pub(crate) fn start(database: &Path) -> Self {
+        Self::start_at(database, "127.0.0.1:0")
+    }
+
+    /// Starts it on a database, where it is told to listen, and waits until it does.
+    pub(crate) fn start_at(database: &Path, listen: &str) -> Self {
         let mut child = Command::new(HOLDFAST)
-            .args(["serve", "--listen", "127.0.0.1:0", "--database-url"])
+            .args(["serve", "--listen", listen, "--database-url"])
             .arg(format!("sqlite:{}", database.display()))
             .current_dir(database.parent().expect("the database is in a directory"))
             .stdin(Stdio::null())
@@ -64,6 +71,55 @@ impl ServerProcess {
 impl Drop for ServerProcess {
     fn drop(&mut self) {
         // Both fail when it has ended and been reaped, which is what is wanted.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// How long a line is waited for.
+const LINE_WAIT: Duration = Duration::from_secs(30);
+
+/// A process whose lines are waited for.
+pub(crate) struct Following {
+    child: Child,
+    lines: mpsc::Receiver<String>,
+}
+
+impl Following {
+    /// Starts it.
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("it can be started");
+        let stdout = BufReader::new(child.stdout.take().expect("standard output is piped"));
+        let (shown, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                drop(shown.send(line));
+            }
+        });
+        Self { child, lines }
+    }
+
+    /// The next line.
+    pub(crate) fn line(&self) -> Option<String> {
+        self.lines.recv_timeout(LINE_WAIT).ok()
+    }
+
+    /// The next line that holds a text.
+    pub(crate) fn line_with(&self, wanted: &str) -> String {
+        let mut shown = Vec::new();
+        loop {
+            let line = self.line();
+            let line = line.unwrap_or_else(|| panic!("{wanted:?} is not shown, but {shown:#?}"));
+            if line.contains(wanted) {
+                return line;
+            }
+            shown.push(line);
+        }
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());
     }

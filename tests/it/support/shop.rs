@@ -25,6 +25,14 @@ use tonic::transport::Channel;
 use super::at;
 pub(crate) use super::requests::{W1, date, item, location, order};
 
+/// Streams that say soon that they have nothing to tell.
+pub(crate) fn brisk() -> StreamSettings {
+    StreamSettings {
+        heartbeat_interval: Duration::from_millis(200),
+        ..StreamSettings::default()
+    }
+}
+
 /// A running shop.
 pub(crate) struct Shop {
     pub(crate) checkout: CheckoutServiceClient<Channel>,
@@ -49,25 +57,37 @@ impl Shop {
         Self::on_with(store, directory, Limits::default()).await
     }
 
+    /// A shop with nothing set up, and streams of these settings.
+    pub(crate) async fn with_streams(streams: StreamSettings) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let options = SqliteOptions::new(directory.path().join("shop.db"));
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&options).expect("a store"));
+        let options = ServerOptions {
+            streams,
+            ..ServerOptions::default()
+        };
+        Self::start(store, directory, options).await
+    }
+
     /// A server on a store, whose files go with the shop.
     pub(crate) async fn on_with(store: Arc<dyn Store>, directory: TempDir, limits: Limits) -> Self {
+        let options = ServerOptions {
+            streams: brisk(),
+            limits,
+            ..ServerOptions::default()
+        };
+        Self::start(store, directory, options).await
+    }
+
+    async fn start(store: Arc<dyn Store>, directory: TempDir, options: ServerOptions) -> Self {
         // What the server logs belongs to the test that fails; only the first of a process can ask for it.
         let logs = tracing_subscriber::fmt()
             .with_test_writer()
             .with_max_level(tracing::Level::WARN);
         drop(logs.try_init());
         let clock = Arc::new(ManualClock::new(at("2026-03-02T09:00:00Z")));
-        let streams = StreamSettings {
-            heartbeat_interval: Duration::from_millis(200),
-            ..StreamSettings::default()
-        };
         let listen = "127.0.0.1:0".parse().expect("an address");
-        let options = ServerOptions {
-            listen,
-            streams,
-            limits,
-            ..ServerOptions::default()
-        };
+        let options = ServerOptions { listen, ..options };
         let running = server::start(store, Arc::clone(&clock) as Arc<_>, options)
             .await
             .expect("a server");
