@@ -61,6 +61,15 @@ impl Server {
         endpoint.tcp_nodelay(true).connect().await.expect("a connection")
     }
 
+    /// A connection whose client takes 64 KiB and no more until they are read; by default it would take megabytes.
+    async fn connect_narrow(&self) -> Channel {
+        let endpoint = Endpoint::from_shared(self.endpoint.clone()).expect("an address");
+        let narrow = endpoint
+            .initial_stream_window_size(65_535)
+            .initial_connection_window_size(65_535);
+        narrow.connect().await.expect("a connection")
+    }
+
     async fn set_up(&self) {
         let mut catalog = CatalogServiceClient::new(self.connect().await);
         let item = pb::Item {
@@ -335,7 +344,7 @@ async fn silent() {
     let before = server.resident_kib();
     let mut never_read = Vec::new();
     for _ in 0..20 {
-        let channel = server.connect().await;
+        let channel = server.connect_narrow().await;
         for at in 0..10 {
             never_read.push(server.watch(&channel, at).await);
         }
