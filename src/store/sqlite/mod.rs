@@ -36,6 +36,7 @@ use connection::Connection;
 use readers::{Readers, at_once};
 
 mod apply;
+mod check;
 mod connection;
 mod invariants;
 mod load;
@@ -322,7 +323,7 @@ impl Store for SqliteStore {
     async fn check_invariant(&self, name: &str, location: Option<&LocationId>) -> Result<InvariantReport, StoreError> {
         let (name, location) = (name.to_owned(), location.cloned());
         self.auditor
-            .read(move |connection| invariants::check(connection, &name, location.as_ref()))
+            .read(move |connection| check::check(connection, &name, location.as_ref()))
             .await
     }
 
