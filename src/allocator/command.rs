@@ -15,6 +15,8 @@ use crate::domain::quantity::{Quantity, Units};
 pub enum Command {
     /// Place an order.
     Reserve(Reserve),
+    /// The payment of a tentative order came.
+    Confirm(OrderId),
     /// Cancel an order, or a part of it.
     Cancel(Cancel),
     /// Book a receipt.
@@ -35,6 +37,8 @@ pub enum Command {
     PutItem(Item),
     /// Go on with a refill that was cut into parts.
     ContinueRefill(ContinueRefill),
+    /// Cancel what has lapsed at a location where nothing else runs.
+    Lapse(LocationId),
 }
 
 /// Place an order.

@@ -16,6 +16,10 @@ use crate::domain::quantity::Units;
 /// waiting for longer than a round.
 pub const REFILL_LINES_MAX: i64 = 10_000;
 
+/// The most tentative orders of one location that lapse in a round. While more are due, the commands there are put off to
+/// the next one.
+pub const LAPSES_MAX: usize = 1_000;
+
 /// What the commands of a round name. Each list is sorted and has no repeats.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Footprint {
@@ -64,7 +68,9 @@ impl Footprint {
                 self.orders.push(c.order_id.clone());
                 self.cancellations.push(c.order_id.clone());
             }
+            Command::Confirm(order_id) => self.orders.push(order_id.clone()),
             Command::ConfirmShipment(c) => self.orders.push(c.order_id.clone()),
+            Command::Lapse(location_id) => self.locations.push(location_id.clone()),
             Command::ReportShippedAfterCancel(c) => {
                 self.orders.push(c.order_id.clone());
                 self.cancellations.push(c.order_id.clone());
@@ -181,6 +187,7 @@ pub fn plan<'a>(ws: &WorkingSet, commands: impl IntoIterator<Item = &'a Command>
         lines_left: REFILL_LINES_MAX,
         asked: vec![Units::ZERO; ws.stocks.len()],
     };
+    planner.freed_by_lapses();
     for command in commands {
         planner.add(command);
     }
@@ -231,7 +238,9 @@ impl Planner<'_> {
                 self.lines_left = lines_left;
             }
             Command::PutItem(item) => self.freed_by_safety_stock(item),
-            Command::ConfirmShipment(_)
+            Command::Confirm(_)
+            | Command::Lapse(_)
+            | Command::ConfirmShipment(_)
             | Command::ReportShippedAfterCancel(_)
             | Command::PutInbound(_)
             | Command::CloseInbound(_)
@@ -278,6 +287,18 @@ impl Planner<'_> {
         for line in order.lines.iter().filter(|_| order.state.is_open()) {
             self.freed(location_id, &line.sku, line.held().get());
         }
+    }
+
+    /// What lapses before anything is decided; its lines are not those of the commands.
+    fn freed_by_lapses(&mut self) {
+        for index in self.ws.due.values().flat_map(|due| &due.orders) {
+            let OrderSlot { location, order, .. } = self.ws.orders.get(*index);
+            let location_id = &self.ws.location(*location).location.location_id;
+            for line in &order.lines {
+                self.freed(location_id, &line.sku, line.held().get());
+            }
+        }
+        self.lines_left = REFILL_LINES_MAX;
     }
 
     fn freed_by_safety_stock(&mut self, item: &crate::domain::catalog::Item) {

@@ -3,7 +3,7 @@
 use super::command::ReserveLine;
 use super::promise::{self, LineOffer};
 use super::working_set::WorkingSet;
-use super::{Refusal, location_of, stocks_of};
+use super::{Refusal, lapse, location_of, stocks_of};
 use crate::domain::ids::LocationId;
 use crate::domain::rejection::Rejection;
 use crate::domain::{Date, Instant};
@@ -27,6 +27,10 @@ pub struct Quote {
 /// # Errors
 /// As for an order: an unknown or inactive location, unknown SKUs. Lines that cannot be promised are no error.
 pub fn quote(ws: &mut WorkingSet, location_id: &LocationId, lines: &[ReserveLine]) -> Result<Option<Quote>, Rejection> {
+    lapse::everywhere(ws);
+    if !ws.missing.is_empty() {
+        return Ok(None);
+    }
     let location = location_of(ws, location_id)?;
     if !ws.location(location).location.active {
         return Err(Rejection::LocationInactive(location_id.clone()));

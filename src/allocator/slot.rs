@@ -124,6 +124,15 @@ impl OrderSlot {
     }
 }
 
+/// Tentative orders of a location that have lapsed.
+#[derive(Debug, Clone, Default)]
+pub struct Due {
+    /// By deadline, then by place; taken once they are cancelled.
+    pub orders: Vec<Index<OrderSlot>>,
+    /// Whether there are more than a round takes.
+    pub more: bool,
+}
+
 /// An inbound, with its key.
 #[derive(Debug, Clone)]
 pub struct InboundSlot {

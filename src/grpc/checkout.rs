@@ -49,6 +49,21 @@ impl CheckoutService for Checkout {
         }))
     }
 
+    async fn confirm_order(
+        &self,
+        request: Request<pb::ConfirmOrderRequest>,
+    ) -> Result<Response<pb::ConfirmOrderResponse>, Status> {
+        let deadline = deadline_of(&request);
+        let command = Command::Confirm(checkout::order_id(&request.get_ref().order_id)?);
+        let answer: Box<OrderAnswer> = self.0.submit(command, deadline).await?;
+        let replayed = answer.replayed;
+        let order = self.0.view(*answer).await?;
+        Ok(Response::new(pb::ConfirmOrderResponse {
+            order: Some(order),
+            replayed,
+        }))
+    }
+
     async fn cancel_order(
         &self,
         request: Request<pb::CancelOrderRequest>,
@@ -66,7 +81,7 @@ impl CheckoutService for Checkout {
     }
 
     async fn get_order(&self, request: Request<pb::GetOrderRequest>) -> Result<Response<pb::GetOrderResponse>, Status> {
-        let order_id = checkout::get_order(request.get_ref())?;
+        let order_id = checkout::order_id(&request.get_ref().order_id)?;
         let order = self.0.ask(OrdersById(vec![order_id.clone()])).await?.pop();
         let order = order.ok_or_else(|| status::rejected(Rejection::UnknownOrder(order_id), SkuField::Lines))?;
         Ok(Response::new(pb::GetOrderResponse { order: Some(order) }))

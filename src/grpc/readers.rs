@@ -10,6 +10,7 @@ mod orders;
 pub(crate) use orders::{OrdersById, OutlookOf};
 
 use crate::allocator::footprint::{Footprint, Wants};
+use crate::allocator::lapse::{self, Foreseen};
 use crate::allocator::quote;
 use crate::allocator::working_set::WorkingSet;
 use crate::domain::Instant;
@@ -32,7 +33,10 @@ pub(crate) trait Question: Debug + Send + 'static {
         Wants::default()
     }
 
-    /// What is found. Rows that it lacks are noted in the working set's `missing`, and it is asked again with them.
+    /// Learns which lines lack less than is stored, because what has lapsed is not cancelled there yet.
+    fn foreseen(&mut self, _foreseen: &Foreseen, _ws: &WorkingSet) {}
+
+    /// What is found, once what has lapsed is cancelled. Rows that it lacks are noted in the working set's `missing`, and it is asked again with them.
     ///
     /// # Errors
     /// What there is none of.
@@ -87,6 +91,7 @@ where
     }
 
     fn decide(&mut self, ws: &mut WorkingSet) -> Verdict {
+        self.question.foreseen(&lapse::foresee(ws), ws);
         let answer = self.question.answer(ws);
         if !ws.missing.is_empty() {
             self.missed.merge(&ws.missing);
@@ -210,6 +215,17 @@ pub(crate) struct BacklogOf {
 impl Question for BacklogOf {
     /// In the order asked; `None` for a line that no longer lacks anything.
     type Answer = Vec<Option<pb::BacklogLine>>;
+
+    fn foreseen(&mut self, foreseen: &Foreseen, ws: &WorkingSet) {
+        let location = ws.locations.find(&self.location_id);
+        let Some((location, item)) = location.zip(ws.find_item(&self.sku)) else {
+            return;
+        };
+        for line in &mut self.queued {
+            let gained = foreseen.ahead_of(location, ws.item(item).key, (line.sequence, line.line_number));
+            line.units_ahead = line.units_ahead.less(gained);
+        }
+    }
 
     fn footprint(&self) -> Footprint {
         let orders = self.queued.iter().map(|line| line.order_id.clone()).collect();

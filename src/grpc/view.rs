@@ -63,6 +63,7 @@ pub(crate) fn order(location_id: &LocationId, order: &Order, outlook: &Outlook) 
         event_sequence: order.event_sequence.0,
         in_stock_only: order.terms.in_stock_only,
         latest_acceptable_ship_date: order.terms.latest_acceptable_ship_date.map(values::date),
+        confirm_time: order.confirmed_at.map(values::timestamp),
     }
 }
 

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::queue::{Failure, Limits, Reply, Sequencer, Submission};
 use super::round::{CommandRound, Decided, Outcome};
+use super::sweep::Sweep;
 use crate::allocator::command::{Command, ContinueRefill};
 use crate::allocator::decision::{Answer, Decision};
 use crate::clock::{Clock, monotonic};
@@ -56,6 +57,8 @@ pub struct Runner {
     refills: BTreeSet<ContinueRefill>,
     /// The refill that went on last.
     last_refill: Option<ContinueRefill>,
+    /// When locations where nothing runs are next looked at for what has lapsed.
+    sweep: Sweep,
     /// Commands on SKUs that are being refilled, oldest first.
     deferred: VecDeque<Submission>,
     held: Vec<Held>,
@@ -81,6 +84,7 @@ pub fn sequencer(
         committed,
         refills: BTreeSet::new(),
         last_refill: None,
+        sweep: Sweep::default(),
         deferred: VecDeque::new(),
         held: Vec::new(),
     };
@@ -131,6 +135,7 @@ impl Runner {
             tokio::select! {
                 biased;
                 _ = self.queue.recv_many(&mut taken, self.limits.round_commands_max) => {}
+                () = self.sweep.wait() => {}
                 () = self.stop.cancelled(), if !self.queue.is_closed() => {
                     self.queue.close();
                     self.queue.recv_many(&mut taken, self.limits.round_commands_max).await;
@@ -197,10 +202,14 @@ impl Runner {
             commands.push(Command::ContinueRefill(refill));
             callers.push(None);
         }
+        let now = self.clock.now();
+        for lapse in self.sweep.find(self.store.as_ref(), now).await? {
+            commands.push(lapse);
+            callers.push(None);
+        }
         if commands.is_empty() {
             return Ok(());
         }
-        let now = self.clock.now();
         let decided = match self.decide_together(now, &commands).await {
             Ok(decided) => decided,
             Err(Halted::Store(error)) if !error.is_fatal() => self.decide_singly(now, &commands, &error).await?,
@@ -209,6 +218,7 @@ impl Runner {
         if decided.iter().any(Decided::is_accepted) {
             self.committed.send_modify(|commits| *commits = commits.wrapping_add(1));
         }
+        self.sweep.note(&commands, &decided);
         self.note_refills(&commands, &decided).await?;
         assert_eq!(decided.len(), callers.len(), "every command of a round is decided");
         let mut put_back = VecDeque::new();

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 
 use super::{InboundFilter, InvariantReport, OrderAt, OrderFilter, Page, QueuedLine, Round, Store, StoreError};
 use crate::allocator::command::ContinueRefill;
+use crate::domain::Instant;
 use crate::domain::catalog::{Item, Location};
 use crate::domain::event::Event;
 use crate::domain::ids::{EventSequence, InboundId, LineNumber, LocationId, Sequence, Sku};
@@ -173,6 +174,10 @@ impl<S: Store> Store for FaultyStore<S> {
 
     async fn pending_refills(&self) -> Result<Vec<ContinueRefill>, StoreError> {
         self.inner.pending_refills().await
+    }
+
+    async fn lapsed_locations(&self, now: Instant) -> Result<Vec<LocationId>, StoreError> {
+        self.inner.lapsed_locations(now).await
     }
 
     fn invariants(&self) -> Vec<&'static str> {

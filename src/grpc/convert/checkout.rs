@@ -43,16 +43,13 @@ pub(crate) fn reserve(request: pb::ReserveRequest) -> Result<Reserve, Violations
     let customer = request.customer.map(|sent| customer(&mut v, sent));
     let latest = request.latest_acceptable_ship_date;
     let latest_acceptable_ship_date = latest.and_then(|date| fields::date(&mut v, "latest_acceptable_ship_date", date));
-    v.check(
-        request.payment_deadline.is_none(),
-        "payment_deadline",
-        "is not accepted by this version: leave it out and place the order once it is paid",
-    );
+    let deadline = request.payment_deadline;
+    let payment_deadline = deadline.and_then(|deadline| fields::instant(&mut v, "payment_deadline", deadline));
     let terms = Terms {
         customer,
         in_stock_only: request.in_stock_only,
         latest_acceptable_ship_date,
-        payment_deadline: None,
+        payment_deadline,
     };
     let currency = prices.currency;
     let parts = order_id.zip(location_id);
@@ -190,12 +187,12 @@ fn cancel_lines(v: &mut Violations, lines: Vec<pb::CancelLine>) -> Vec<CancelLin
     })
 }
 
-/// Parses the id of an order to be read.
+/// Parses the id of an order.
 ///
 /// # Errors
 /// Every fault of the message.
-pub(crate) fn get_order(request: &pb::GetOrderRequest) -> Result<OrderId, Violations> {
+pub(crate) fn order_id(text: &str) -> Result<OrderId, Violations> {
     let mut v = Violations::default();
-    let order_id = v.take("order_id", OrderId::parse(&request.order_id));
+    let order_id = v.take("order_id", OrderId::parse(text));
     v.finish(order_id)
 }

@@ -105,6 +105,10 @@ impl Store for Log {
         nothing()
     }
 
+    async fn lapsed_locations(&self, _: Instant) -> Result<Vec<LocationId>, StoreError> {
+        nothing()
+    }
+
     fn invariants(&self) -> Vec<&'static str> {
         Vec::new()
     }

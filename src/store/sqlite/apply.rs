@@ -157,12 +157,21 @@ impl Changes {
             .int(order.event_sequence.0)
             .maybe_text(order.currency.map(crate::domain::money::Currency::code));
         let row = row.maybe_instant(order.released_at).maybe_date(order.ship_by_date);
-        codec::stored_terms(&order.terms).into_iter().fold(row, Row::json).end();
+        let row = codec::stored_terms(&order.terms).into_iter().fold(row, Row::json);
+        let deadline = order.terms.payment_deadline;
+        deadline
+            .into_iter()
+            .fold(row, |row, at| row.int(at.timestamp_micros()))
+            .end();
         for line in &order.lines {
             self.add_new_line(location, sequence, line);
         }
         // Rows of new orders have no cells for what few of them came to within their round.
-        if order.shipped_at.is_some() || order.cancelled_at.is_some() || order.shipment.is_some() {
+        if order.confirmed_at.is_some()
+            || order.shipped_at.is_some()
+            || order.cancelled_at.is_some()
+            || order.shipment.is_some()
+        {
             self.add_changed_order(location, order);
         }
         let nothing = (Units::ZERO, Amount::default());
@@ -203,7 +212,8 @@ impl Changes {
             .maybe_instant(order.released_at)
             .maybe_date(order.ship_by_date)
             .maybe_instant(order.shipped_at);
-        row.maybe_instant(order.cancelled_at).json(&order.shipment).end();
+        let row = row.maybe_instant(order.cancelled_at).json(&order.shipment);
+        row.maybe_instant(order.confirmed_at).end();
     }
 
     fn add_changed_lines(&mut self, location: i64, slot: &OrderSlot) {

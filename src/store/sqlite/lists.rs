@@ -9,6 +9,7 @@ use super::arrays::groups;
 use super::connection::{Connection, Parameter};
 use super::rows::{self, Cells};
 use crate::allocator::command::ContinueRefill;
+use crate::domain::Instant;
 use crate::domain::catalog::{Item, Location};
 use crate::domain::event::Event;
 use crate::domain::ids::{EventSequence, InboundId, LineNumber, LocationId, OrderId, Sequence, Sku};
@@ -125,6 +126,16 @@ CROSS JOIN locations AS l ON l.location_key = s.location_key
 CROSS JOIN items AS i ON i.sku_key = s.sku_key
 WHERE s.pending_refill IS NOT NULL
 ORDER BY l.location_id, i.sku";
+
+/// Locations with tentative orders whose deadline has come by ?1.
+pub(super) const LIST_LAPSED_LOCATIONS: &str = "-- list_lapsed_locations
+SELECT l.location_id
+FROM locations AS l
+WHERE EXISTS (
+    SELECT 1 FROM orders AS o INDEXED BY orders_tentative
+    WHERE o.location_key = l.location_key AND o.state = 1 AND o.payment_deadline_us <= ?1
+)
+ORDER BY l.location_id";
 
 pub(super) async fn orders(
     connection: &mut Connection,
@@ -340,9 +351,19 @@ pub(super) async fn pending_refills(connection: &mut Connection) -> Listed<Vec<C
     listed.collect()
 }
 
+pub(super) async fn lapsed_locations(connection: &mut Connection, now: Instant) -> Listed<Vec<LocationId>> {
+    let rows = connection
+        .fetch(LIST_LAPSED_LOCATIONS, [now.timestamp_micros().into()])
+        .await?;
+    let listed = rows.iter();
+    listed
+        .map(|row| Cells::new(row, "locations", 1).parsed(0, "location_id", LocationId::parse))
+        .collect()
+}
+
 /// Every statement, for the test that prepares them.
 #[cfg(test)]
-pub(super) const ALL: [&str; 11] = [
+pub(super) const ALL: [&str; 12] = [
     LIST_ORDERS,
     LIST_OPEN_ORDERS,
     LIST_BACKLOG,
@@ -354,4 +375,5 @@ pub(super) const ALL: [&str; 11] = [
     LIST_EVENTS,
     FIND_LAST_EVENT,
     LIST_PENDING_REFILLS,
+    LIST_LAPSED_LOCATIONS,
 ];

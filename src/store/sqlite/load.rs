@@ -11,7 +11,7 @@ use super::connection::Connection;
 use super::kept::Kept;
 use super::rows::{self, Cells};
 use super::{locations, sql};
-use crate::allocator::footprint::Footprint;
+use crate::allocator::footprint::{Footprint, LAPSES_MAX};
 use crate::allocator::working_set::{CatalogKeys, Index, ItemSlot, LocationSlot, OrderSlot, WorkingSet};
 use crate::domain::Instant;
 use crate::domain::ids::{LocationKey, OrderId, Sequence, Sku, SkuKey};
@@ -61,6 +61,7 @@ impl<'a> Loader<'a> {
         loader.add_items_everywhere(&footprint.items, &everywhere)?;
         let named = loader.load_orders(&orders).await?;
         loader.load_stock_of_orders(&named).await?;
+        loader.load_due().await?;
         loader.load_cancellations(&footprint.cancellations).await?;
         loader.load_receipts(&footprint.receipts).await?;
         loader.load_adjustments(&footprint.adjustments).await?;
@@ -122,6 +123,24 @@ impl<'a> Loader<'a> {
             .fetch(sql::LOAD_ORDERS_BY_PLACE, [groups(unknown)])
             .await?;
         self.load_orders(&orders).await.map(|_| ())
+    }
+
+    /// Loads tentative orders that have lapsed at loaded locations, and the counters of their lines.
+    async fn load_due(&mut self) -> Result<(), StoreError> {
+        if self.locations.is_empty() {
+            return Ok(());
+        }
+        let keys: BTreeSet<i64> = self.ws.locations.iter().map(|(_, slot)| slot.key.0).collect();
+        let limit = i64::try_from(LAPSES_MAX).unwrap_or(i64::MAX).saturating_add(1);
+        let now = self.ws.now.timestamp_micros();
+        let rows = self
+            .connection
+            .fetch(sql::LOAD_DUE, [list(&keys), now.into(), limit.into()])
+            .await?;
+        let due = self.load_orders(&rows).await?;
+        self.load_stock_of_orders(&due).await?;
+        self.ws.load_due(due);
+        Ok(())
     }
 
     /// Loads the lines of orders, with their items, and adds the orders.

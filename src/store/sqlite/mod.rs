@@ -25,6 +25,7 @@ use super::{
 };
 use crate::allocator::command::ContinueRefill;
 use crate::allocator::working_set::WorkingSet;
+use crate::domain::Instant;
 use crate::domain::catalog::{Item, Location};
 use crate::domain::event::Event;
 use crate::domain::ids::{EventSequence, InboundId, LineNumber, LocationId, Sequence, Sku};
@@ -299,6 +300,12 @@ impl Store for SqliteStore {
     async fn pending_refills(&self) -> Result<Vec<ContinueRefill>, StoreError> {
         let mut reader = self.readers.begin().await?;
         let listed = lists::pending_refills(reader.connection()).await;
+        reader.end(listed).await
+    }
+
+    async fn lapsed_locations(&self, now: Instant) -> Result<Vec<LocationId>, StoreError> {
+        let mut reader = self.readers.begin().await?;
+        let listed = lists::lapsed_locations(reader.connection(), now).await;
         reader.end(listed).await
     }
 

@@ -6,10 +6,16 @@ use super::{SqliteOptions, SqliteStore, invariants, lists, open, sql};
 /// What is computed within a statement and walked there: common table expressions.
 const COMPUTED: [&str; 4] = ["at", "head", "span", "queue"];
 /// Statements that walk a table, each with the reason.
-const WALKS: [(&str, &str); 1] = [(
-    "list_pending_refills",
-    "the index holds nothing but refills that were cut",
-)];
+const WALKS: [(&str, &str); 2] = [
+    (
+        "list_pending_refills",
+        "the index holds nothing but refills that were cut",
+    ),
+    (
+        "list_lapsed_locations",
+        "locations are few, and each is looked at by an index",
+    ),
+];
 /// Lists that sort, each with the reason.
 const SORTS: [(&str, &str); 2] = [
     ("list_inbound_lines", "the lines of one page"),

@@ -200,6 +200,7 @@ pub(super) fn order(cells: Cells<'_>) -> Cell<Order> {
         cancelled_at: cells.maybe_instant(13, "cancelled_at_us")?,
         shipment: cells.maybe_parsed(14, "shipment", codec::from_json)?,
         event_sequence: EventSequence(cells.int(15, "event_sequence")?),
+        confirmed_at: cells.maybe_instant(16, "confirmed_at_us")?,
         lines: Vec::new(),
     })
 }

@@ -101,6 +101,22 @@ CROSS JOIN json_each(at.value, '$[1]') AS place
 CROSS JOIN orders AS o ON o.location_key = at.value ->> 0 AND o.sequence = place.value"
 );
 
+/// Tentative orders whose deadline has come by ?2 at location keys ?1, without their lines: of each location the first ?3 by
+/// deadline.
+pub(super) const LOAD_DUE: &str = concat!(
+    "-- load_due
+SELECT ",
+    order_columns!(),
+    "
+FROM json_each(?1) AS at
+CROSS JOIN orders AS o ON o.location_key = at.value AND o.state = 1 AND o.sequence IN (
+    SELECT t.sequence FROM orders AS t INDEXED BY orders_tentative
+    WHERE t.location_key = at.value AND t.state = 1 AND t.payment_deadline_us <= ?2
+    ORDER BY t.payment_deadline_us, t.sequence
+    LIMIT ?3
+)"
+);
+
 /// Lines of the orders at `[location_key, [sequence, …]]` ?1.
 pub(super) const LOAD_LINES: &str = concat!(
     "-- load_lines
@@ -242,15 +258,15 @@ pub(super) const INSERT_DIRECTORY: &str = "-- insert_directory
 INSERT INTO order_directory (order_id, location_key, sequence)
 SELECT value ->> 0, value ->> 1, value ->> 2 FROM jsonb_each(?1)";
 
-/// New orders as rows of ?1; terms are absent when they are the default. What few orders come to within their first round
+/// New orders as rows of ?1; terms, and the deadline that is among them, are absent when they are the default. What few orders come to within their first round
 /// (shipped, cancelled) is left to `update_orders`.
 pub(super) const INSERT_ORDERS: &str = "-- insert_orders
 INSERT INTO orders (
     location_key, sequence, order_id, state, lacking, placed_at_us, promised_ship_date, calendar_version, event_sequence,
-    currency, released_at_us, ship_by_date, terms
+    currency, released_at_us, ship_by_date, terms, payment_deadline_us
 )
 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, value ->> 8,
-    value ->> 9, value ->> 10, value ->> 11, value ->> 12
+    value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13
 FROM jsonb_each(?1)";
 
 /// Orders that changed, as rows of ?1.
@@ -258,7 +274,7 @@ pub(super) const UPDATE_ORDERS: &str = "-- update_orders
 UPDATE orders SET
     state = changed.value ->> 2, lacking = changed.value ->> 3, event_sequence = changed.value ->> 4,
     released_at_us = changed.value ->> 5, ship_by_date = changed.value ->> 6, shipped_at_us = changed.value ->> 7,
-    cancelled_at_us = changed.value ->> 8, shipment = changed.value ->> 9
+    cancelled_at_us = changed.value ->> 8, shipment = changed.value ->> 9, confirmed_at_us = changed.value ->> 10
 FROM jsonb_each(?1) AS changed
 WHERE orders.location_key = changed.value ->> 0 AND orders.sequence = changed.value ->> 1";
 
@@ -330,7 +346,7 @@ FROM jsonb_each(?1)";
 
 /// Every statement, for the test that prepares them.
 #[cfg(test)]
-pub(super) const ALL: [&str; 39] = [
+pub(super) const ALL: [&str; 40] = [
     BEGIN_IMMEDIATE,
     BEGIN,
     COMMIT,
@@ -344,6 +360,7 @@ pub(super) const ALL: [&str; 39] = [
     LOAD_ITEMS_BY_KEY,
     LOAD_ORDERS_BY_ID,
     LOAD_ORDERS_BY_PLACE,
+    LOAD_DUE,
     LOAD_LINES,
     LOAD_CANCELLATIONS,
     LOAD_RECEIPTS,

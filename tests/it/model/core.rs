@@ -201,6 +201,7 @@ impl Rows {
         assert_eq!(stored_location, location_id, "an order never moves");
         stored.state = order.state;
         stored.lacking = order.lacking;
+        stored.confirmed_at = order.confirmed_at;
         stored.released_at = order.released_at;
         stored.ship_by_date = order.ship_by_date;
         stored.shipped_at = order.shipped_at;

@@ -13,6 +13,7 @@ use holdfast::allocator::working_set::{
 };
 use holdfast::domain::Instant;
 use holdfast::domain::ids::{LocationId, OrderId, Sku};
+use holdfast::domain::order::{Order, OrderState};
 use holdfast::domain::quantity::Units;
 
 use super::core::{Core, Loading, Rows};
@@ -40,6 +41,7 @@ impl Core {
         }
         self.rows.load_catalog(&mut ws, footprint);
         self.rows.load_named(&mut ws, footprint);
+        self.rows.load_due(&mut ws);
         ws
     }
 
@@ -207,6 +209,39 @@ impl Rows {
             }
         }
         lines
+    }
+
+    /// Tentative orders of loaded locations that have lapsed, with the counters of their lines.
+    fn load_due(&self, ws: &mut WorkingSet) {
+        let now = ws.now;
+        let lapsed = |order: &Order| {
+            let deadline = order.terms.payment_deadline;
+            order.state == OrderState::Tentative && deadline.is_some_and(|deadline| deadline <= now)
+        };
+        let mut due = Vec::new();
+        for (order_id, (location_id, order)) in self.orders.iter().filter(|(_, (_, order))| lapsed(order)) {
+            if ws.locations.find(location_id).is_none() {
+                continue;
+            }
+            for line in &order.lines {
+                self.load_stock(ws, &(location_id.clone(), line.sku.clone()));
+            }
+            self.load_order(ws, order_id);
+            due.extend(ws.orders.find(order_id));
+        }
+        ws.load_due(due);
+    }
+
+    /// Counters with their item, unless they are loaded.
+    fn load_stock(&self, ws: &mut WorkingSet, key: &Key) {
+        let (location, item) = (location(ws, &key.0), ws.items.find(&key.1));
+        let item = item.unwrap_or_else(|| {
+            let (key, item) = self.items[&key.1].clone();
+            ws.items.load(item.sku.clone(), ItemSlot { key, item })
+        });
+        if ws.stocks.find(&(location, item)).is_none() {
+            ws.load_stock(location, item, self.stocks.get(key).cloned().unwrap_or_default());
+        }
     }
 
     fn load_queue(&self, ws: &mut WorkingSet, key: &Key, lines: i64) {

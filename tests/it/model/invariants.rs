@@ -50,8 +50,12 @@ impl Replay {
                     },
                 );
             }
+            Payload::OrderLapsed(lapsed) => {
+                self.enter(event, OrderState::Cancelled);
+                self.refund(event, lapsed.refund);
+            }
             Payload::OrderReleased(_) => self.enter(event, OrderState::Released),
-            Payload::ReleaseRevoked(_) => self.enter(event, OrderState::Waiting),
+            Payload::OrderConfirmed(_) | Payload::ReleaseRevoked(_) => self.enter(event, OrderState::Waiting),
             Payload::OrderCancelled(cancelled) => {
                 self.enter(event, OrderState::Cancelled);
                 self.refund(event, cancelled.refund);

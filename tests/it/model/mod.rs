@@ -26,3 +26,4 @@ mod runs;
 mod stores;
 mod supply;
 mod system;
+mod tentative;

@@ -19,6 +19,7 @@ use holdfast::domain::rejection::{LineReason, LineRejection, Rejection};
 use holdfast::domain::{Date, Instant};
 
 use super::calendar;
+use super::changes::invalid;
 use super::records::{draft, placed_event};
 use super::repeats;
 
@@ -105,8 +106,10 @@ pub(super) fn order_answer(location_id: &LocationId, order: &Order, refund: Opti
 impl Model {
     /// Does what a command says, or answers why not.
     pub(crate) fn apply(&mut self, command: &Command, now: Instant) -> ModelOutcome {
+        self.lapse(command, now);
         match command {
             Command::Reserve(c) => self.reserve(c, now),
+            Command::Confirm(order_id) => self.confirm(order_id, now),
             Command::Cancel(c) => self.cancel(c, now),
             Command::Receive(c) => self.receive(c, now),
             Command::Adjust(c) => self.adjust(c, now),
@@ -117,6 +120,7 @@ impl Model {
             Command::PutLocation(location) => Ok(self.put_location(location, now)),
             Command::PutItem(item) => Ok(self.put_item(item, now)),
             Command::ContinueRefill(_) => Ok(Answer::Refilled),
+            Command::Lapse(_) => Ok(Answer::Lapsed),
         }
     }
 
@@ -172,6 +176,13 @@ impl Model {
             let order = &self.warehouses[&location_id].orders[at].order;
             repeats::same_order(command, order, &location_id)?;
             return Ok(order_answer(&location_id, order, None, true));
+        }
+        let ahead = command
+            .terms
+            .payment_deadline
+            .map(|deadline| (deadline - now).num_microseconds());
+        if ahead.is_some_and(|micros| micros.is_none_or(|micros| !(1..=3_600_000_000).contains(&micros))) {
+            return Err(invalid("payment_deadline".to_owned()));
         }
         self.know_location(&command.location_id)?;
         if !self.warehouses[&command.location_id].config.active {

@@ -65,7 +65,8 @@ pub(super) fn altered(draft: &Draft, command: &Command, how: u16) -> Command {
             4 => item.safety_stock = holdfast::domain::quantity::Units::ZERO,
             _ => item.display_name.push('!'),
         },
-        Command::ContinueRefill(_) => {}
+        Command::Confirm(order_id) => *order_id = draft.order_id(how),
+        Command::ContinueRefill(_) | Command::Lapse(_) => {}
     }
     command
 }

@@ -49,7 +49,7 @@ async fn every_fault_of_an_order_is_named_in_one_answer() {
             month: 2,
             day: 30,
         }),
-        payment_deadline: Some(prost_types::Timestamp::default()),
+        payment_deadline: Some(prost_types::Timestamp { seconds: -1, nanos: 0 }),
         ..pb::ReserveRequest::default()
     };
     let refused = refused(&mut shop, request).await;

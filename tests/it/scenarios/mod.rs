@@ -5,3 +5,4 @@ mod errors;
 mod promises;
 mod queue;
 mod shipping;
+mod tentative;
