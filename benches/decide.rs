@@ -84,7 +84,7 @@ fn orders() -> Vec<Command> {
         let first = i64::try_from(number).expect("a small number") * 2;
         Command::Reserve(Reserve {
             order_id: OrderId::parse(&format!("order-{number:012}")).expect("an id"),
-            location_id: location_id(),
+            location_id: Some(location_id()),
             lines: vec![line(first), line(first + 1)],
             currency: None,
             terms: Terms::default(),

@@ -46,8 +46,8 @@ pub enum Command {
 pub struct Reserve {
     /// Its id, the key of repeats.
     pub order_id: OrderId,
-    /// Where it is to be filled.
-    pub location_id: LocationId,
+    /// Where it is to be filled; `None` for the best of all locations.
+    pub location_id: Option<LocationId>,
     /// 1–500 lines, numbered from 1 in this order.
     pub lines: Vec<ReserveLine>,
     /// The currency of all prices; `None` when no line has one.

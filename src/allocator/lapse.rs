@@ -10,6 +10,7 @@ use super::Refusal;
 use super::cancel;
 use super::command::Command;
 use super::queue;
+use super::sourcing;
 use super::working_set::{Index, LocationSlot, OrderSlot, Place, WorkingSet};
 use crate::domain::event::ReleaseCause;
 use crate::domain::ids::{EventSequence, LineNumber, OrderId, Sequence, SkuKey};
@@ -33,7 +34,11 @@ pub(super) fn before(ws: &mut WorkingSet, command: &Command) -> Result<(), Refus
 fn locations_of(ws: &WorkingSet, command: &Command) -> BTreeSet<Index<LocationSlot>> {
     let of_order = |id: &OrderId| ws.order_of(id).map(|slot| slot.location);
     let location = match command {
-        Command::Reserve(c) => of_order(&c.order_id).or_else(|| ws.locations.find(&c.location_id)),
+        Command::Reserve(c) => match (of_order(&c.order_id), &c.location_id) {
+            (Some(location), _) => Some(location),
+            (None, Some(location_id)) => ws.locations.find(location_id),
+            (None, None) => return sourcing::candidates(ws).into_iter().collect(),
+        },
         Command::Confirm(order_id) => of_order(order_id),
         Command::Cancel(c) => of_order(&c.order_id),
         Command::ConfirmShipment(c) | Command::ReportShippedAfterCancel(c) => of_order(&c.order_id),

@@ -30,6 +30,7 @@ mod replay;
 mod reserve;
 mod ship;
 mod slot;
+mod sourcing;
 mod supply;
 mod table;
 pub mod working_set;

@@ -5,8 +5,9 @@ use chrono::TimeDelta;
 use super::command::Reserve;
 use super::decision::{Answer, OrderAnswer};
 use super::promise::{self, LineOffer};
+use super::sourcing::{self, Demand, Source, Unsettled};
 use super::working_set::{Index, LocationSlot, WorkingSet};
-use super::{Outcome, location_of, queue, replay, stocks_of};
+use super::{Outcome, queue, replay};
 use crate::domain::Date;
 use crate::domain::event::{OrderPlaced, Payload, PlacedLine, ReleaseCause};
 use crate::domain::ids::{EventSequence, Sequence};
@@ -18,7 +19,7 @@ use crate::domain::rejection::Rejection;
 /// Places an order, refused for the first of:
 /// 1. its id stands for other content (`ID_REUSED`); with the same content it is a repeat;
 /// 2. a payment deadline that has passed or is too far ahead;
-/// 3. no such location, an inactive one, no such SKUs;
+/// 3. no such location, an inactive one, no such SKUs ([`sourcing::source`]);
 /// 4. lines that cannot be promised, all of them named ([`promise::assess`]);
 /// 5. a promise later than the caller accepts.
 pub(super) fn reserve(ws: &mut WorkingSet, command: &Reserve) -> Outcome {
@@ -28,13 +29,14 @@ pub(super) fn reserve(ws: &mut WorkingSet, command: &Reserve) -> Outcome {
         return Ok(Answer::Order(Box::new(super::order_answer(ws, order, true))));
     }
     check_deadline(ws, command)?;
-    let location = location_of(ws, &command.location_id)?;
-    if !ws.location(location).location.active {
-        return Err(Rejection::LocationInactive(command.location_id.clone()).into());
-    }
-    let stocks = stocks_of(ws, location, command.lines.iter().map(|line| &line.sku))?;
-    let offers = promise::assess(ws, location, &command.lines, &stocks, command.terms.in_stock_only);
-    let Some(promised) = promise::ship_date(&offers) else {
+    let demand = Demand {
+        lines: &command.lines,
+        in_stock_only: command.terms.in_stock_only,
+        unsettled: Unsettled::Defer,
+    };
+    let source = sourcing::source(ws, command.location_id.as_ref(), demand)?;
+    let Source { location, offers, .. } = source;
+    let Some(promised) = source.ship_date else {
         return Err(Rejection::Lines(promise::refusals(&command.lines, &offers)).into());
     };
     if let Some(latest_acceptable) = command

@@ -35,6 +35,8 @@ pub enum Rejection {
     },
     /// The location takes no new orders.
     LocationInactive(LocationId),
+    /// No location takes new orders.
+    NoActiveLocation,
     /// Lines that cannot be accepted, each with its own reason; never empty.
     Lines(Vec<LineRejection>),
     /// The promise would be later than the caller accepts.

@@ -9,7 +9,7 @@ mod orders;
 
 pub(crate) use orders::{OrdersById, OutlookOf};
 
-use crate::allocator::footprint::{Footprint, Wants};
+use crate::allocator::footprint::{self, Footprint, Wants};
 use crate::allocator::lapse::{self, Foreseen};
 use crate::allocator::quote;
 use crate::allocator::working_set::WorkingSet;
@@ -107,30 +107,17 @@ impl Question for Cart {
     type Answer = pb::Quote;
 
     fn footprint(&self) -> Footprint {
-        let skus = self
-            .lines
-            .iter()
-            .map(|line| (self.location_id.clone(), line.sku.clone()));
-        Footprint {
-            locations: vec![self.location_id.clone()],
-            skus: skus.collect(),
-            ..Footprint::default()
-        }
+        let mut footprint = Footprint::default();
+        footprint.source(self.location_id.as_ref(), &self.lines);
+        footprint
     }
 
     fn plan(&self, ws: &WorkingSet) -> Wants {
-        let short = self.lines.iter().filter(|line| {
-            let slot = ws.stock_of(&self.location_id, &line.sku);
-            slot.is_some_and(|slot| ws.available(slot) < line.quantity.units())
-        });
-        Wants {
-            inbounds: short.map(|line| (self.location_id.clone(), line.sku.clone())).collect(),
-            ..Wants::default()
-        }
+        footprint::plan_of_order(ws, self.location_id.as_ref(), &self.lines)
     }
 
     fn answer(&self, ws: &mut WorkingSet) -> Result<pb::Quote, Rejection> {
-        let quote = quote::quote(ws, &self.location_id, &self.lines)?;
+        let quote = quote::quote(ws, self.location_id.as_ref(), &self.lines)?;
         // Without a quote rows are missing, and the answer is not looked at.
         Ok(quote.map(|quote| view::quote(ws, self, &quote)).unwrap_or_default())
     }

@@ -104,7 +104,7 @@ pub(crate) fn quote(ws: &WorkingSet, cart: &Cart, quote: &Quote) -> pb::Quote {
         .max()
         .unwrap_or(pb::Availability::InStock);
     pb::Quote {
-        location_id: cart.location_id.to_string(),
+        location_id: quote.location_id.to_string(),
         availability: availability.into(),
         promised_ship_date: quote.ship_date.map(values::date),
         lines: lines.collect(),

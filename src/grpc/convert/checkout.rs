@@ -52,8 +52,7 @@ pub(crate) fn reserve(request: pb::ReserveRequest) -> Result<Reserve, Violations
         payment_deadline,
     };
     let currency = prices.currency;
-    let parts = order_id.zip(location_id);
-    v.finish(parts.map(|(order_id, location_id)| Reserve {
+    v.finish(order_id.map(|order_id| Reserve {
         order_id,
         location_id,
         lines,
@@ -110,8 +109,8 @@ fn customer(v: &mut Violations, customer: pb::Customer) -> Customer {
 /// A cart to be quoted.
 #[derive(Debug)]
 pub(crate) struct Cart {
-    /// Where it would be filled.
-    pub(crate) location_id: LocationId,
+    /// Where it would be filled; `None` for the best of all locations.
+    pub(crate) location_id: Option<LocationId>,
     /// Its lines, without prices.
     pub(crate) lines: Vec<ReserveLine>,
 }
@@ -132,7 +131,7 @@ pub(crate) fn quote(request: pb::QuoteRequest) -> Result<Cart, Violations> {
             price: None,
         })
     });
-    v.finish(location_id.map(|location_id| Cart { location_id, lines }))
+    v.finish(Some(Cart { location_id, lines }))
 }
 
 /// Parses a cancellation.

@@ -99,7 +99,7 @@ fn reserve(ws: &mut WorkingSet, id: &str, quantity: i64) -> Box<OrderAnswer> {
     let terms = Terms::default();
     let command = Reserve {
         order_id,
-        location_id: bru(),
+        location_id: Some(bru()),
         lines: vec![line(quantity)],
         currency: None,
         terms,
@@ -131,7 +131,7 @@ where
 
 fn cart(quantity: i64) -> Cart {
     Cart {
-        location_id: bru(),
+        location_id: Some(bru()),
         lines: vec![line(quantity)],
     }
 }

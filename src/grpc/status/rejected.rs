@@ -67,6 +67,7 @@ pub(crate) fn rejected(rejection: Rejection, sku_field: SkuField) -> Status {
             let message = format!("location {id:?} takes no new orders");
             refused("LOCATION_INACTIVE", id.as_str(), &message).with("location_id", &id)
         }
+        Rejection::NoActiveLocation => refused("LOCATION_INACTIVE", "location_id", "no location takes new orders"),
         Rejection::Lines(lines) => refused_lines(&lines),
         Rejection::PromiseLaterThanAccepted {
             promised,

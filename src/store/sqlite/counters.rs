@@ -50,6 +50,23 @@ impl Loader<'_> {
         Ok(())
     }
 
+    /// Loads items and their counters at every location; the items alone where there is none.
+    pub(super) async fn load_anywhere(&mut self, skus: &[Sku]) -> Result<(), StoreError> {
+        if self.ws.locations.is_empty() && !skus.is_empty() {
+            let rows = self.connection.fetch(sql::LOAD_ITEMS_EVERYWHERE, [list(skus)]).await?;
+            return self.add_items_everywhere(skus, &rows);
+        }
+        let ids = self
+            .ws
+            .locations
+            .iter()
+            .map(|(_, slot)| slot.location.location_id.clone());
+        let pairs: Vec<_> = ids
+            .flat_map(|id| skus.iter().map(move |sku| (id.clone(), sku.clone())))
+            .collect();
+        self.load_stock(&pairs).await
+    }
+
     /// Adds an item and its counters from what is kept; answers whether it was.
     fn add_kept(&mut self, location: Option<Index<LocationSlot>>, sku: &Sku) -> bool {
         let Some(location) = location else { return false };

@@ -53,11 +53,15 @@ impl<'a> Loader<'a> {
         }
         let orders = loader.fetch_orders(&footprint.orders).await?;
         let everywhere = loader.fetch_items_everywhere(&footprint.items).await?;
-        let keys = locations::keys_of_locations(&orders, &everywhere)?;
+        let mut keys = locations::keys_of_locations(&orders, &everywhere)?;
+        if !footprint.anywhere.is_empty() {
+            keys.extend(loader.fetch_location_keys().await?);
+        }
         loader
             .load_locations(&locations::ids_of_locations(footprint), &keys)
             .await?;
         loader.load_stock(&footprint.skus).await?;
+        loader.load_anywhere(&footprint.anywhere).await?;
         loader.add_items_everywhere(&footprint.items, &everywhere)?;
         let named = loader.load_orders(&orders).await?;
         loader.load_stock_of_orders(&named).await?;

@@ -44,6 +44,14 @@ impl Loader<'_> {
         Ok(())
     }
 
+    /// The keys of all locations.
+    pub(super) async fn fetch_location_keys(&mut self) -> Result<Vec<i64>, StoreError> {
+        let rows = self.connection.fetch(sql::LOAD_LOCATION_KEYS, []).await?;
+        rows.iter()
+            .map(|row| Cells::new(row, "locations", 1).int(0, "location_key"))
+            .collect()
+    }
+
     /// The configurations of locations: copies that were kept, and the others from their rows.
     async fn configs_of(&mut self, locations: &[SqliteRow]) -> Result<HashMap<LocationKey, Location>, StoreError> {
         let (mut configs, mut unknown) = (HashMap::new(), Vec::new());

@@ -6,7 +6,8 @@ use super::{SqliteOptions, SqliteStore, invariants, lists, open, sql};
 /// What is computed within a statement and walked there: common table expressions.
 const COMPUTED: [&str; 4] = ["at", "head", "span", "queue"];
 /// Statements that walk a table, each with the reason.
-const WALKS: [(&str, &str); 2] = [
+const WALKS: [(&str, &str); 3] = [
+    ("load_location_keys", "all of them are asked for, and they are few"),
     (
         "list_pending_refills",
         "the index holds nothing but refills that were cut",

@@ -33,6 +33,10 @@ JOIN location_numbers AS n ON n.location_key = l.location_key
 WHERE l.location_id IN (SELECT value FROM json_each(?1)) OR l.location_key IN (SELECT value FROM json_each(?2))
 ORDER BY l.location_id";
 
+/// The keys of all locations.
+pub(super) const LOAD_LOCATION_KEYS: &str = "-- load_location_keys
+SELECT location_key FROM locations";
+
 /// Configurations by location keys ?1.
 pub(super) const LOAD_CONFIGS: &str = "-- load_configs
 SELECT l.location_key, l.location_id, l.config_version, l.config
@@ -346,13 +350,14 @@ FROM jsonb_each(?1)";
 
 /// Every statement, for the test that prepares them.
 #[cfg(test)]
-pub(super) const ALL: [&str; 40] = [
+pub(super) const ALL: [&str; 41] = [
     BEGIN_IMMEDIATE,
     BEGIN,
     COMMIT,
     ROLLBACK,
     LOAD_CATALOG_KEYS,
     LOAD_LOCATIONS,
+    LOAD_LOCATION_KEYS,
     LOAD_CONFIGS,
     LOAD_STOCK,
     LOAD_STOCK_BY_KEY,

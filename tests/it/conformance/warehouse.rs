@@ -108,7 +108,7 @@ pub(crate) fn reserve_at(location_id: LocationId, id: &str, lines: &[(&str, i64)
     };
     Command::Reserve(Reserve {
         order_id: order_id(id),
-        location_id,
+        location_id: Some(location_id),
         lines: lines.iter().map(line).collect(),
         currency: Some(Currency::parse("EUR").expect("a currency")),
         terms: Terms::default(),

@@ -1,7 +1,7 @@
 //! What a round of the pure core is given.
 //!
-//! The contract of a store, at its least. A footprint brings the locations that it names, those of its orders and those
-//! that have counters of its items; its items and those of the lines of its orders; their counters, zeros where there
+//! The contract of a store, at its least. A footprint brings the locations that it names, all of them if orders name none,
+//! those of its orders and those that have counters of its items; its items and those of the lines of its orders; their counters, zeros where there
 //! are none; its orders, cancellations, receipts, adjustments and inbounds. Wants bring what they say, and the orders
 //! of the lines of queues and of holders, whole.
 
@@ -78,6 +78,7 @@ impl Everything {
         all.catalog = named.catalog;
         all.locations.extend_from_slice(&named.locations);
         all.skus.extend_from_slice(&named.skus);
+        all.anywhere.extend_from_slice(&named.anywhere);
         all.items.extend_from_slice(&named.items);
         all.orders.extend_from_slice(&named.orders);
         all.settle();
@@ -91,6 +92,7 @@ impl Rows {
             catalog: true,
             locations: self.locations.keys().cloned().collect(),
             skus: self.stocks.keys().cloned().collect(),
+            anywhere: Vec::new(),
             items: self.items.keys().cloned().collect(),
             orders: self.orders.keys().cloned().collect(),
             cancellations: self.orders.keys().cloned().collect(),
@@ -105,6 +107,12 @@ impl Rows {
         let named = footprint.items.iter().collect::<BTreeSet<_>>();
         stocks.extend(self.stocks.keys().filter(|(_, sku)| named.contains(sku)).cloned());
         let mut locations: BTreeSet<_> = footprint.locations.iter().cloned().collect();
+        if !footprint.anywhere.is_empty() {
+            locations.extend(self.locations.keys().cloned());
+            for location_id in self.locations.keys() {
+                stocks.extend(footprint.anywhere.iter().map(|sku| (location_id.clone(), sku.clone())));
+            }
+        }
         for (location_id, order) in footprint.orders.iter().filter_map(|id| self.orders.get(id)) {
             locations.insert(location_id.clone());
             stocks.extend(order.lines.iter().map(|line| (location_id.clone(), line.sku.clone())));
@@ -113,6 +121,7 @@ impl Rows {
         let items: BTreeSet<_> = footprint
             .items
             .iter()
+            .chain(&footprint.anywhere)
             .chain(stocks.iter().map(|(_, sku)| sku))
             .cloned()
             .collect();

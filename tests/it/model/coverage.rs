@@ -23,7 +23,7 @@ fn reasons(rejection: &Rejection) -> Vec<&'static str> {
         Rejection::UnknownOrder(_) => vec!["UNKNOWN_ORDER"],
         Rejection::UnknownInbound(_) => vec!["UNKNOWN_INBOUND"],
         Rejection::IdReused { kind, .. } => vec!["ID_REUSED", kind],
-        Rejection::LocationInactive(_) => vec!["LOCATION_INACTIVE"],
+        Rejection::LocationInactive(_) | Rejection::NoActiveLocation => vec!["LOCATION_INACTIVE"],
         Rejection::Lines(lines) => lines.iter().map(|line| line.reason.name()).collect(),
         Rejection::PromiseLaterThanAccepted { .. } => vec!["PROMISE_LATER_THAN_ACCEPTED"],
         Rejection::OrderNotReleased(..) => vec!["ORDER_NOT_RELEASED"],

@@ -78,6 +78,7 @@ fn reserve(draft: &mut Draft, dice: &mut Dice) -> Reserve {
     }
     let currency = currency.filter(|_| lines.iter().any(|line| line.price.is_some()));
     let minutes = dice.of_list(&[30, 5, 60, 1, 15, 30, 30, 0, 61]);
+    let location_id = (!dice.one_in(4)).then_some(location_id);
     let payment_deadline = is_tentative.then(|| draft.now + TimeDelta::minutes(minutes));
     if is_tentative {
         draft.last_tentative = draft.orders;

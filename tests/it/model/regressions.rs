@@ -74,7 +74,7 @@ fn reserve(number: usize, lines: &[(&str, i64)]) -> Command {
     };
     Command::Reserve(Reserve {
         order_id: order_id(number),
-        location_id: location_id(),
+        location_id: Some(location_id()),
         lines: lines.iter().map(line).collect(),
         currency: None,
         terms: Terms::default(),

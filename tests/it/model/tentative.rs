@@ -17,7 +17,13 @@ impl Model {
     fn places_of(&self, command: &Command) -> BTreeSet<LocationId> {
         let of_order = |id: &OrderId| self.find_order(id).map(|(location_id, _)| location_id);
         let place = match command {
-            Command::Reserve(c) => of_order(&c.order_id).or(Some(c.location_id.clone())),
+            Command::Reserve(c) => match (of_order(&c.order_id), &c.location_id) {
+                (None, None) => {
+                    let active = self.warehouses.iter().filter(|(_, warehouse)| warehouse.config.active);
+                    return active.map(|(id, _)| id.clone()).collect();
+                }
+                (placed, asked) => placed.or_else(|| asked.clone()),
+            },
             Command::Confirm(id) => of_order(id),
             Command::Cancel(c) => of_order(&c.order_id),
             Command::ConfirmShipment(c) | Command::ReportShippedAfterCancel(c) => of_order(&c.order_id),

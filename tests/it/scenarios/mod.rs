@@ -5,4 +5,5 @@ mod errors;
 mod promises;
 mod queue;
 mod shipping;
+mod sourcing;
 mod tentative;
