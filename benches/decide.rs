@@ -42,6 +42,7 @@ fn loaded() -> WorkingSet {
         calendar,
         rank: 0,
         active: true,
+        inbound_buffer_percent: 0,
     };
     let location = ws.load_location(LocationKey(1), location, (Sequence(1), EventSequence(1), InboundKey(1)));
     for number in 0..SKUS {

@@ -139,6 +139,7 @@ fn location(location_id: &LocationId) -> Location {
         calendar,
         rank: 0,
         active: true,
+        inbound_buffer_percent: 0,
     }
 }
 

@@ -40,6 +40,7 @@ fn location(number: i64) -> Location {
         calendar,
         rank: 0,
         active: true,
+        inbound_buffer_percent: 0,
     }
 }
 

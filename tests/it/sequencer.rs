@@ -89,6 +89,7 @@ fn location() -> Command {
         calendar,
         rank: 0,
         active: true,
+        inbound_buffer_percent: 0,
     })
 }
 

@@ -142,6 +142,7 @@ fn outlook(ws: &WorkingSet, location: &Location, order: &Order, ahead: &[Units],
             inbounds: &[],
             lead_time_days: None,
             shortfall: Units::ZERO,
+            buffer_percent: 0,
         };
         let position = usize::try_from(line.number.0)
             .ok()

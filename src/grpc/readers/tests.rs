@@ -51,6 +51,7 @@ fn brussels(on_hand: i64, safety_stock: i64) -> (WorkingSet, Index<LocationSlot>
         calendar,
         rank: 0,
         active: true,
+        inbound_buffer_percent: 0,
     };
     let item = Item {
         sku: sku("SCREW"),

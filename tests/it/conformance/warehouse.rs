@@ -82,6 +82,7 @@ pub(crate) fn put_location_at(location_id: LocationId) -> Command {
         calendar,
         rank: 0,
         active: true,
+        inbound_buffer_percent: 0,
     })
 }
 

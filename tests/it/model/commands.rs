@@ -266,6 +266,7 @@ impl Draft {
             version: 0,
         };
         let display_name = dice.of_list(&["", "a name"]).to_owned();
+        let inbound_buffer_percent = dice.of_list(&[0, 0, 0, 10, 35, 100]);
         let (rank, active) = (i32::from(dice.face(3)), !dice.one_in(30));
         Location {
             location_id: self.location_id(at),
@@ -273,6 +274,7 @@ impl Draft {
             calendar,
             rank,
             active,
+            inbound_buffer_percent,
         }
     }
 

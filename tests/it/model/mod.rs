@@ -14,6 +14,7 @@ mod core_load;
 mod coverage;
 mod invariants;
 mod orders;
+mod promises;
 mod properties;
 mod quotes;
 mod records;
