@@ -113,7 +113,7 @@ pub fn foresee(ws: &mut WorkingSet) -> Foreseen {
     }
     let before = snapshot(ws);
     everywhere(ws);
-    let mut gained: BTreeMap<_, Units> = BTreeMap::new();
+    let mut gained: BTreeMap<_, Gain> = BTreeMap::new();
     for (index, (event_sequence, lacking)) in before {
         // The numbers of events that are not written would be given to others.
         ws.orders.note(index).order.event_sequence = event_sequence;
@@ -122,31 +122,31 @@ pub fn foresee(ws: &mut WorkingSet) -> Foreseen {
             let units = lacked.less(line.lacking);
             if !units.is_zero() {
                 let place = (order.sequence, line.number);
-                gained.insert((*location, line.sku_key, place), units);
+                let left = line.lacking.is_zero();
+                gained.insert((*location, line.sku_key, place), Gain { units, left });
             }
         }
     }
     let foreseen = Foreseen(gained);
-    let asked: Vec<_> = ws
-        .orders
-        .iter()
-        .filter(|(_, slot)| !slot.units_ahead.is_empty())
-        .map(|(index, _)| index)
-        .collect();
-    for index in asked {
-        let OrderSlot {
-            location,
-            order,
-            units_ahead,
-            ..
-        } = ws.orders.get(index);
-        let ahead = order.lines.iter().zip(units_ahead);
-        let ahead =
-            ahead.map(|(line, units)| units.less(foreseen.ahead_of(*location, line.sku_key, place(order, line))));
-        let ahead = ahead.collect();
-        ws.orders.note(index).units_ahead = ahead;
+    for index in asked(ws) {
+        let OrderSlot { location, order, .. } = ws.orders.get(index);
+        let fewer = |line: &OrderLine| foreseen.before(*location, line.sku_key, place(order, line));
+        let fewer: Vec<_> = order.lines.iter().map(fewer).collect();
+        let slot = ws.orders.note(index);
+        for ((units, lines), (units_fewer, lines_fewer)) in
+            slot.units_ahead.iter_mut().zip(&mut slot.lines_ahead).zip(fewer)
+        {
+            *units = units.less(units_fewer);
+            *lines = lines.saturating_sub(lines_fewer).max(0);
+        }
     }
     foreseen
+}
+
+/// Orders of which somebody asked who is ahead.
+fn asked(ws: &WorkingSet) -> Vec<Index<OrderSlot>> {
+    let asked = ws.orders.iter().filter(|(_, slot)| !slot.units_ahead.is_empty());
+    asked.map(|(index, _)| index).collect()
 }
 
 fn place(order: &Order, line: &OrderLine) -> Place {
@@ -163,18 +163,32 @@ fn snapshot(ws: &WorkingSet) -> Snapshot {
         .collect()
 }
 
+/// What a line gets by lapses.
+#[derive(Debug, Clone, Copy)]
+struct Gain {
+    /// Units that it lacks no more.
+    units: Units,
+    /// Whether it lacks nothing any more.
+    left: bool,
+}
+
 /// How many units fewer lines lack once what has lapsed is cancelled, by SKU and place.
 #[derive(Debug, Clone, Default)]
-pub struct Foreseen(BTreeMap<(Index<LocationSlot>, SkuKey, Place), Units>);
+pub struct Foreseen(BTreeMap<(Index<LocationSlot>, SkuKey, Place), Gain>);
 
 impl Foreseen {
-    /// Units fewer that lines of a SKU before a place lack.
+    /// Units that lines of a SKU before a place lack no more.
     #[must_use]
     pub fn ahead_of(&self, location: Index<LocationSlot>, sku: SkuKey, place: Place) -> Units {
+        self.before(location, sku, place).0
+    }
+
+    /// With them, how many lines lack nothing any more.
+    fn before(&self, location: Index<LocationSlot>, sku: SkuKey, place: Place) -> (Units, i64) {
         let first = (location, sku, (Sequence(0), LineNumber(0)));
-        self.0
-            .range(first..(location, sku, place))
-            .map(|(_, units)| *units)
-            .sum()
+        let gains = self.0.range(first..(location, sku, place)).map(|(_, gain)| gain);
+        gains.fold((Units::ZERO, 0), |(units, lines), gain| {
+            (units + gain.units, lines.saturating_add(i64::from(gain.left)))
+        })
     }
 }

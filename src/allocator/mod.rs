@@ -19,6 +19,7 @@ mod catalog;
 pub mod command;
 mod confirm;
 pub mod decision;
+pub mod explain;
 pub mod footprint;
 pub mod invariants;
 pub mod lapse;

@@ -50,6 +50,19 @@ pub struct Outlook<'a> {
     pub buffer_percent: u8,
 }
 
+impl Outlook<'_> {
+    /// Nothing is coming.
+    #[must_use]
+    pub fn nothing() -> Self {
+        Self {
+            inbounds: &[],
+            lead_time_days: None,
+            shortfall: Units::ZERO,
+            buffer_percent: 0,
+        }
+    }
+}
+
 /// When units that lack will be there, and why then.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Coverage {
@@ -126,7 +139,11 @@ pub fn coverage(
 }
 
 /// Inbounds of which something may be counted on, with that, by the dates that they count as, then by id.
-fn arrivals<'a>(calendar: &Calendar, today: Today, outlook: Outlook<'a>) -> Vec<(Date, &'a OpenInbound, Units)> {
+pub(super) fn arrivals<'a>(
+    calendar: &Calendar,
+    today: Today,
+    outlook: Outlook<'a>,
+) -> Vec<(Date, &'a OpenInbound, Units)> {
     let overdue_date = calendar.plus_business_days(today.local, 1);
     let effective = |inbound: &OpenInbound| {
         if inbound.expected_date < today.local {

@@ -110,6 +110,8 @@ pub struct OrderSlot {
     pub changed_lines: Vec<LineNumber>,
     /// For each line, units that older lines lack; empty unless a reader asked for them.
     pub units_ahead: Vec<Units>,
+    /// For each line, how many older lines lack units; empty unless a reader asked for them.
+    pub lines_ahead: Vec<i64>,
 }
 
 impl OrderSlot {
@@ -120,6 +122,7 @@ impl OrderSlot {
             order,
             changed_lines: Vec::new(),
             units_ahead: Vec::new(),
+            lines_ahead: Vec::new(),
         }
     }
 }

@@ -30,6 +30,8 @@ pub mod codec;
 mod context;
 mod convert;
 mod events;
+mod explain;
+mod held;
 pub mod layers;
 mod operations;
 mod paging;

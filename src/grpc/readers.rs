@@ -5,8 +5,10 @@ use std::fmt::Debug;
 use super::convert::checkout::Cart;
 use super::convert::values;
 use super::view;
+mod explain;
 mod orders;
 
+pub(crate) use explain::Explain;
 pub(crate) use orders::{OrdersById, OutlookOf};
 
 use crate::allocator::footprint::{self, Footprint, Wants};

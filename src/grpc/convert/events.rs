@@ -124,7 +124,8 @@ fn placed_line(currency: Option<Currency>, at: usize, line: &PlacedLine) -> pb::
     }
 }
 
-fn basis(basis: &Basis) -> pb::PromiseBasis {
+/// What a promise was based on.
+pub(crate) fn basis(basis: &Basis) -> pb::PromiseBasis {
     let (inbound, lead_time_days) = match &basis.supply {
         Supply::OnHand => (None, None),
         Supply::Inbound {

@@ -209,7 +209,7 @@ CROSS JOIN order_lines AS l ON l.location_key = o.location_key AND l.sequence = 
 WHERE l.quantity - l.cancelled - l.lacking > 0 AND l.sku_key IN (SELECT value FROM json_each(at.sku_keys))
 ORDER BY o.location_key, o.sequence";
 
-/// Units that lines lack between two places of a queue, the lower one included, for each
+/// Units that lines lack between two places of a queue, the lower one included, and how many lines do, for each
 /// `[location_key, sku_key, lower sequence, its line, upper sequence, its line]` of ?1.
 pub(super) const LOAD_UNITS_AHEAD: &str = "-- load_units_ahead
 WITH span AS MATERIALIZED (
@@ -217,15 +217,14 @@ WITH span AS MATERIALIZED (
         value ->> 2 AS low_sequence, value ->> 3 AS low_line, value ->> 4 AS high_sequence, value ->> 5 AS high_line
     FROM jsonb_each(?1)
 )
-SELECT key, coalesce((
-    SELECT sum(q.lacking)
-    FROM order_lines AS q INDEXED BY order_lines_queue
-    WHERE q.location_key = span.location_key AND q.sku_key = span.sku_key AND q.lacking > 0
+SELECT span.key, coalesce(sum(q.lacking), 0), count(q.lacking)
+FROM span
+LEFT JOIN order_lines AS q INDEXED BY order_lines_queue
+    ON q.location_key = span.location_key AND q.sku_key = span.sku_key AND q.lacking > 0
         AND (q.sequence, q.line_number) >= (low_sequence, low_line)
         AND (q.sequence, q.line_number) < (high_sequence, high_line)
-), 0)
-FROM span
-ORDER BY key";
+GROUP BY span.key
+ORDER BY span.key";
 
 /// Locations as `[location_key, location_id, config]` of ?1.
 pub(super) const PUT_LOCATIONS: &str = "-- put_locations

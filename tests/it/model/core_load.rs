@@ -304,13 +304,16 @@ impl Rows {
     fn load_ahead(&self, ws: &mut WorkingSet, order_id: &OrderId) {
         let Some(index) = ws.orders.find(order_id) else { return };
         let (location_id, order) = &self.orders[order_id];
-        let mut units_ahead = Vec::new();
+        let (mut units_ahead, mut lines_ahead) = (Vec::new(), Vec::new());
         for line in &order.lines {
             let lines = self.open_lines(&(location_id.clone(), line.sku.clone()));
             let ahead = lines.range(..(order.sequence, line.number));
-            units_ahead.push(ahead.map(|(_, (_, lacking, _))| *lacking).sum());
+            let lacking = ahead.filter(|(_, (_, lacking, _))| !lacking.is_zero());
+            lines_ahead.push(i64::try_from(lacking.clone().count()).expect("queues of tests are short"));
+            units_ahead.push(lacking.map(|(_, (_, lacking, _))| *lacking).sum());
         }
-        ws.orders.note(index).units_ahead = units_ahead;
+        let slot = ws.orders.note(index);
+        (slot.units_ahead, slot.lines_ahead) = (units_ahead, lines_ahead);
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod deadlines;
 mod errors;
+mod explain;
 mod promises;
 mod queue;
 mod shipping;

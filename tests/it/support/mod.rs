@@ -2,6 +2,7 @@
 
 pub(crate) mod errors;
 pub(crate) mod process;
+pub(crate) mod recompute;
 mod requests;
 pub(crate) mod shop;
 
