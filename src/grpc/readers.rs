@@ -7,9 +7,11 @@ use super::convert::values;
 use super::view;
 mod explain;
 mod orders;
+mod what_if;
 
 pub(crate) use explain::Explain;
 pub(crate) use orders::{OrdersById, OutlookOf};
+pub(crate) use what_if::WhatIf;
 
 use crate::allocator::footprint::{self, Footprint, Wants};
 use crate::allocator::lapse::{self, Foreseen};

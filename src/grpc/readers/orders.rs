@@ -124,7 +124,13 @@ fn settled(wanted: &Wants) -> Wants {
 }
 
 /// What an order has to look forward to; rows that are not loaded are noted.
-fn outlook(ws: &WorkingSet, location: &Location, order: &Order, ahead: &[Units], missing: &mut Wants) -> Outlook {
+pub(super) fn outlook(
+    ws: &WorkingSet,
+    location: &Location,
+    order: &Order,
+    ahead: &[Units],
+    missing: &mut Wants,
+) -> Outlook {
     for line in lacking_lines(order) {
         let key = (location.location_id.clone(), line.sku.clone());
         match ws.stock_of(&location.location_id, &line.sku) {

@@ -138,6 +138,71 @@ async fn held_stock_is_listed_by_what_would_free_most() {
     shop.close().await;
 }
 
+async fn preview(
+    shop: &mut Shop,
+    change: pb::preview_inbound_request::Change,
+) -> Result<pb::PreviewInboundResponse, tonic::Status> {
+    let request = pb::PreviewInboundRequest { change: Some(change) };
+    let answer = shop.supply.preview_inbound(request).await;
+    answer.map(tonic::Response::into_inner)
+}
+
+fn inbound(expected: &str, quantity: i64) -> pb::preview_inbound_request::Change {
+    pb::preview_inbound_request::Change::Inbound(pb::Inbound {
+        location_id: W1.to_owned(),
+        inbound_id: "PO-1".to_owned(),
+        expected_date: date(expected),
+        lines: vec![pb::InboundLine {
+            sku: "A".to_owned(),
+            quantity,
+            received_quantity: 0,
+        }],
+        state: 0,
+    })
+}
+
+#[tokio::test]
+async fn a_preview_says_what_a_change_of_an_inbound_would_do_and_does_not_do_it() {
+    let mut shop = Shop::with_items(&["A", "B"]).await;
+    shop.put_inbound("PO-1", "2026-03-10", &[("A", 6)]).await;
+    shop.reserve("O1", &[("A", 4)]).await;
+    shop.reserve("O2", &[("A", 2), ("B", 1)]).await;
+    shop.reserve("O3", &[("A", 1)]).await;
+    let log = shop.log().await;
+    // A week late: O1 follows; O2 waits for B longer, and O3 counts on the lead time.
+    let late = preview(&mut shop, inbound("2026-03-17", 6)).await.expect("a preview");
+    assert!(late.complete);
+    let effects: Vec<_> = late
+        .orders
+        .iter()
+        .map(|e| (e.order_id.as_str(), e.shift_business_days))
+        .collect();
+    assert_eq!(effects, [("O1", Some(5))]);
+    assert_eq!(late.orders[0].estimated_ship_date_before, date("2026-03-11"));
+    assert_eq!(late.orders[0].estimated_ship_date_after, date("2026-03-18"));
+    assert!(!late.orders[0].at_risk_before && late.orders[0].at_risk_after);
+    // Larger: O3 need not wait for the lead time.
+    let larger = preview(&mut shop, inbound("2026-03-10", 7)).await.expect("a preview");
+    let ids: Vec<_> = larger.orders.iter().map(|e| e.order_id.as_str()).collect();
+    assert_eq!(ids, ["O3"]);
+    assert!(larger.orders[0].shift_business_days < Some(0));
+    let close = |inbound_id: &str| {
+        pb::preview_inbound_request::Change::Close(pb::CloseInboundRequest {
+            location_id: W1.to_owned(),
+            inbound_id: inbound_id.to_owned(),
+        })
+    };
+    let closed = preview(&mut shop, close("PO-1")).await.expect("a preview");
+    assert_eq!(closed.orders.len(), 1);
+    let error = preview(&mut shop, close("PO-9")).await.expect_err("no such inbound");
+    assert_error(&error, Code::NotFound, "UNKNOWN_INBOUND");
+    assert_eq!(shop.log().await, log, "nothing was done");
+    // And what was foreseen is what comes.
+    shop.put_inbound("PO-1", "2026-03-17", &[("A", 6)]).await;
+    assert_eq!(shop.order("O1").await.estimated_ship_date, date("2026-03-18"));
+    shop.close().await;
+}
+
 /// Numbers from a seed, so that a run can be repeated.
 struct Numbers(u64);
 
