@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
 
+use super::availability;
 use super::context::Context;
 use super::convert::lists::{self, Orders};
 use super::convert::{checkout, values};
@@ -11,6 +12,7 @@ use super::layers::deadline_of;
 use super::paging::Filling;
 use super::readers::{LocationOf, OrdersById};
 use super::status::{self, SkuField};
+use super::stream::Answers;
 use crate::allocator::command::Command;
 use crate::allocator::decision::OrderAnswer;
 use crate::domain::ids::{OrderId, Sequence};
@@ -31,6 +33,16 @@ pub(crate) struct Checkout(pub(crate) Arc<Context>);
 
 #[tonic::async_trait]
 impl CheckoutService for Checkout {
+    type WatchAvailabilityStream = Answers<pb::WatchAvailabilityResponse>;
+
+    async fn watch_availability(
+        &self,
+        request: Request<pb::WatchAvailabilityRequest>,
+    ) -> Result<Response<Self::WatchAvailabilityStream>, Status> {
+        let watched = checkout::watched(&request.into_inner())?;
+        Ok(Response::new(availability::watch(&self.0, watched).await?))
+    }
+
     async fn quote(&self, request: Request<pb::QuoteRequest>) -> Result<Response<pb::QuoteResponse>, Status> {
         let cart = checkout::quote(request.into_inner())?;
         let quote = self.0.ask(cart).await?;

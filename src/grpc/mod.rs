@@ -24,6 +24,7 @@ use crate::proto::holdfast::v1 as pb;
 use crate::sequencer::Sequencer;
 use crate::store::Store;
 
+mod availability;
 mod catalog;
 mod checkout;
 pub mod codec;

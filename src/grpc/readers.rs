@@ -7,10 +7,12 @@ use super::convert::values;
 use super::view;
 mod explain;
 mod orders;
+mod shelf;
 mod what_if;
 
 pub(crate) use explain::Explain;
 pub(crate) use orders::{OrdersById, OutlookOf};
+pub(crate) use shelf::Shelf;
 pub(crate) use what_if::WhatIf;
 
 use crate::allocator::footprint::{self, Footprint, Wants};

@@ -122,7 +122,8 @@ fn availability(offer: &LineOffer) -> pb::Availability {
     }
 }
 
-fn quote_line(ws: &WorkingSet, offer: &LineOffer) -> pb::QuoteLine {
+/// What a line would get, without what it asks for.
+pub(crate) fn quote_line(ws: &WorkingSet, offer: &LineOffer) -> pb::QuoteLine {
     let slot = ws.stock(offer.stock);
     let shortfall = promise::outlook(ws, slot).shortfall;
     let promise = offer.outcome.as_ref().ok();

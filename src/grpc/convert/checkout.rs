@@ -9,6 +9,7 @@ use crate::domain::ids::{LineNumber, LocationId, OrderId, RequestId, Sku};
 use crate::domain::money::{Amount, Currency};
 use crate::domain::order::{Customer, ORDER_LINES_MAX, Terms};
 use crate::domain::quantity::Quantity;
+use crate::grpc::availability::{SKUS_MAX, Watched};
 use crate::proto::google::r#type as google;
 use crate::proto::holdfast::v1 as pb;
 
@@ -132,6 +133,34 @@ pub(crate) fn quote(request: pb::QuoteRequest) -> Result<Cart, Violations> {
         })
     });
     v.finish(Some(Cart { location_id, lines }))
+}
+
+/// Parses what an item page is to be told.
+///
+/// # Errors
+/// Every fault of the message.
+pub(crate) fn watched(request: &pb::WatchAvailabilityRequest) -> Result<Watched, Violations> {
+    let mut v = Violations::default();
+    let location_id = fields::filled_at(&mut v, &request.location_id);
+    let mut seen = BTreeSet::new();
+    let skus = fields::list(&mut v, "skus", request.skus.iter().collect(), SKUS_MAX, |v, at, sku| {
+        let path = format_args!("skus[{at}]");
+        v.check(seen.insert(sku), path, "stands on an earlier place: name each SKU once");
+        v.take(path, Sku::parse(sku))
+    });
+    let quantity_cap = request.available_quantity_cap;
+    if let Some(cap) = quantity_cap {
+        v.check(
+            cap >= 0,
+            "available_quantity_cap",
+            format_args!("is {cap}, must be 0 or more"),
+        );
+    }
+    v.finish(Some(Watched {
+        location_id,
+        skus,
+        quantity_cap,
+    }))
 }
 
 /// Parses a cancellation.

@@ -25,6 +25,8 @@ pub(crate) enum SkuField {
     Lines,
     /// In `inbound.lines[i].sku`.
     InboundLines,
+    /// In `skus[i]`.
+    List,
     /// In `sku`.
     Single,
 }
@@ -34,6 +36,7 @@ impl SkuField {
         match self {
             Self::Lines => format!("lines[{at}].sku"),
             Self::InboundLines => format!("inbound.lines[{at}].sku"),
+            Self::List => format!("skus[{at}]"),
             Self::Single => "sku".to_owned(),
         }
     }

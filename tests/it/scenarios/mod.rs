@@ -1,5 +1,6 @@
 //! The worked cases, by their numbers, over gRPC.
 
+mod availability;
 mod deadlines;
 mod errors;
 mod explain;
