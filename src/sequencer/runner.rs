@@ -98,9 +98,14 @@ impl Runner {
     /// When no round may be run any more; callers that wait are answered that the store is unavailable.
     pub async fn run(mut self) -> Result<(), Halted> {
         self.find_refills().await?;
-        while let Some(submissions) = self.take().await {
-            self.run_round(submissions).await?;
+        let mut halted = Ok(());
+        while halted.is_ok()
+            && let Some(submissions) = self.take().await
+        {
+            halted = self.run_round(submissions).await;
         }
+        self.sweep.end().await;
+        halted?;
         for submission in self.deferred {
             answer(submission.reply, Err(Failure::ShuttingDown));
         }
@@ -203,7 +208,7 @@ impl Runner {
             callers.push(None);
         }
         let now = self.clock.now();
-        for lapse in self.sweep.find(self.store.as_ref(), now).await? {
+        for lapse in self.sweep.find(&self.store, now).await? {
             commands.push(lapse);
             callers.push(None);
         }
