@@ -42,6 +42,7 @@ fn loaded() -> WorkingSet {
         calendar,
         rank: 0,
         active: true,
+        inbound_buffer_percent: 0,
     };
     let location = ws.load_location(LocationKey(1), location, (Sequence(1), EventSequence(1), InboundKey(1)));
     for number in 0..SKUS {
@@ -84,7 +85,7 @@ fn orders() -> Vec<Command> {
         let first = i64::try_from(number).expect("a small number") * 2;
         Command::Reserve(Reserve {
             order_id: OrderId::parse(&format!("order-{number:012}")).expect("an id"),
-            location_id: location_id(),
+            location_id: Some(location_id()),
             lines: vec![line(first), line(first + 1)],
             currency: None,
             terms: Terms::default(),

@@ -93,7 +93,7 @@ impl Shop {
             });
             Command::Reserve(Reserve {
                 order_id: OrderId::parse(&format!("order-{:012}", self.orders)).expect("an id"),
-                location_id: self.location_id.clone(),
+                location_id: Some(self.location_id.clone()),
                 lines: lines.collect(),
                 currency: Some(Currency::parse("EUR").expect("a currency")),
                 terms: Terms::default(),
@@ -135,6 +135,7 @@ fn location(location_id: &LocationId) -> Location {
         calendar,
         rank: 0,
         active: true,
+        inbound_buffer_percent: 0,
     }
 }
 

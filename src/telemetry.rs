@@ -8,7 +8,7 @@ use tracing_subscriber::EnvFilter;
 /// The environment variable that filters logs.
 const FILTER: &str = "HOLDFAST_LOG";
 /// What is logged where nothing else is asked for.
-const DEFAULT: &str = "info,sqlx::postgres::notice=error";
+const DEFAULT: &str = "sqlx::postgres::notice=error,info";
 
 /// How logs look.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]

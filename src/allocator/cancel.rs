@@ -1,10 +1,13 @@
 //! Cancelling: what is left goes, what was paid for it is refunded, and its units go to the queue (`RULES.md` R9).
 
-use super::command::{Cancel, CancelLine};
+use super::command::{Cancel, CancelContent, CancelLine};
 use super::decision::{Answer, OrderAnswer};
 use super::working_set::{CancellationSlot, Index, OrderSlot, StockSlot, WorkingSet};
 use super::{Outcome, order_answer, order_of, queue, replay, stocks_of_order, supply};
-use crate::domain::event::{LineUnits, LinesCancelled, OrderCancelled, Payload, ReleaseCause, RevocationCause};
+use crate::domain::Instant;
+use crate::domain::event::{
+    LineUnits, LinesCancelled, OrderCancelled, OrderLapsed, Payload, ReleaseCause, RevocationCause,
+};
 use crate::domain::money::{Amount, Currency, Money};
 use crate::domain::order::{Order, OrderLine, OrderState, index_of};
 use crate::domain::quantity::{Quantity, Units};
@@ -36,12 +39,7 @@ pub(super) fn cancel(ws: &mut WorkingSet, command: &Cancel) -> Outcome {
 
     // ---- nothing can fail from here on ----
     let was_released = ws.order(order).state == OrderState::Released;
-    let refund = parts.iter().fold(Amount::ZERO, |sum, part| {
-        let refunded = take_off(ws, order, part, &stocks);
-        sum.checked_add(refunded)
-            .expect("refunds sum to at most the order's total")
-    });
-    let refund = refund_of(ws.order(order), refund);
+    let refund = take_off_all(ws, order, &parts, &stocks);
     let completes = ws.order(order).lines.iter().all(|line| line.remaining().is_zero());
     remember(ws, order, command, &parts, completes, refund);
     if completes {
@@ -101,14 +99,7 @@ fn refund_of(order: &Order, amount: Amount) -> Option<Money> {
 /// What is to be cancelled, by line.
 fn parts(order: &Order, command: &Cancel) -> Result<Vec<CancelLine>, Rejection> {
     if command.content.lines.is_empty() {
-        let left = order.lines.iter().filter_map(|line| {
-            let quantity = Quantity::parse(line.remaining().get()).ok()?;
-            Some(CancelLine {
-                line_number: line.number,
-                quantity,
-            })
-        });
-        return Ok(left.collect());
+        return Ok(parts_left(order));
     }
     let mut refused = Vec::new();
     for (index, part) in command.content.lines.iter().enumerate() {
@@ -137,6 +128,33 @@ fn parts(order: &Order, command: &Cancel) -> Result<Vec<CancelLine>, Rejection> 
     } else {
         Err(Rejection::Lines(refused))
     }
+}
+
+/// Everything that is left of an order, by line.
+fn parts_left(order: &Order) -> Vec<CancelLine> {
+    let left = order.lines.iter().filter_map(|line| {
+        let quantity = Quantity::parse(line.remaining().get()).ok()?;
+        Some(CancelLine {
+            line_number: line.number,
+            quantity,
+        })
+    });
+    left.collect()
+}
+
+/// Takes parts off an order, and answers what is refunded for them.
+fn take_off_all(
+    ws: &mut WorkingSet,
+    order: Index<OrderSlot>,
+    parts: &[CancelLine],
+    stocks: &[Index<StockSlot>],
+) -> Option<Money> {
+    let refund = parts.iter().fold(Amount::ZERO, |sum, part| {
+        let refunded = take_off(ws, order, part, stocks);
+        sum.checked_add(refunded)
+            .expect("refunds sum to at most the order's total")
+    });
+    refund_of(ws.order(order), refund)
 }
 
 /// Takes units off a line, those that it lacks first, and answers what is refunded for them.
@@ -267,6 +285,32 @@ fn go_on(
         let ship_by_date = ship_by.unwrap_or(ws.location(location).today.ship);
         queue::release(ws, order, ReleaseCause::Cancellation, ship_by_date);
     }
+}
+
+/// Cancels all that is left of a tentative order whose payment deadline has passed. It holds nothing from the deadline on,
+/// whenever that is noticed.
+pub(super) fn lapse(ws: &mut WorkingSet, order: Index<OrderSlot>, stocks: &[Index<StockSlot>], deadline: Instant) {
+    let command = Cancel {
+        order_id: ws.order(order).order_id.clone(),
+        request_id: None,
+        content: CancelContent {
+            lines: Vec::new(),
+            reason: String::new(),
+        },
+    };
+    let parts = parts_left(ws.order(order));
+    let refund = take_off_all(ws, order, &parts, stocks);
+    remember(ws, order, &command, &parts, true, refund);
+    let slot = ws.orders.change(order);
+    slot.order.state = OrderState::Cancelled;
+    slot.order.cancelled_at = Some(deadline);
+    let (location, lines) = (slot.location, units_of(&slot.order, &parts));
+    let lapsed = OrderLapsed {
+        payment_deadline: deadline,
+        refund,
+        lines,
+    };
+    ws.append(location, Some(order), Payload::OrderLapsed(lapsed));
 }
 
 fn units_of(order: &Order, parts: &[CancelLine]) -> Vec<LineUnits> {

@@ -15,6 +15,8 @@ use crate::domain::quantity::{Quantity, Units};
 pub enum Command {
     /// Place an order.
     Reserve(Reserve),
+    /// The payment of a tentative order came.
+    Confirm(OrderId),
     /// Cancel an order, or a part of it.
     Cancel(Cancel),
     /// Book a receipt.
@@ -37,6 +39,8 @@ pub enum Command {
     PutItem(Item),
     /// Go on with a refill that was cut into parts.
     ContinueRefill(ContinueRefill),
+    /// Cancel what has lapsed at a location where nothing else runs.
+    Lapse(LocationId),
 }
 
 /// Place an order.
@@ -44,8 +48,8 @@ pub enum Command {
 pub struct Reserve {
     /// Its id, the key of repeats.
     pub order_id: OrderId,
-    /// Where it is to be filled.
-    pub location_id: LocationId,
+    /// Where it is to be filled; `None` for the best of all locations.
+    pub location_id: Option<LocationId>,
     /// 1–500 lines, numbered from 1 in this order.
     pub lines: Vec<ReserveLine>,
     /// The currency of all prices; `None` when no line has one.
@@ -203,7 +207,12 @@ impl Command {
     #[must_use]
     pub fn lane_key(&self) -> &str {
         match self {
-            Self::Reserve(command) => command.location_id.as_str(),
+            Self::Reserve(command) => match &command.location_id {
+                Some(location_id) => location_id.as_str(),
+                None => command.order_id.as_str(),
+            },
+            Self::Confirm(order_id) => order_id.as_str(),
+            Self::Lapse(location_id) => location_id.as_str(),
             Self::Cancel(command) => command.order_id.as_str(),
             Self::Receive(command) => command.location_id.as_str(),
             Self::Adjust(command) => command.location_id.as_str(),

@@ -51,6 +51,8 @@ pub enum Answer {
     },
     /// A part of a refill is done.
     Refilled,
+    /// What had lapsed is cancelled.
+    Lapsed,
 }
 
 /// An order as it stands.

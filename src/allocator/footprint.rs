@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use super::command::{Change, Command};
+use super::command::{Change, Command, ReserveLine};
 use super::working_set::{OrderSlot, WorkingSet};
 use crate::domain::ids::{AdjustmentId, InboundId, LocationId, OrderId, ReceiptId, Sku};
 use crate::domain::quantity::Units;
@@ -15,6 +15,10 @@ use crate::domain::quantity::Units;
 /// The most queue lines that one round fills. A larger refill is cut, so that it never keeps other orders
 /// waiting for longer than a round.
 pub const REFILL_LINES_MAX: i64 = 10_000;
+
+/// The most tentative orders of one location that lapse in a round. While more are due, the commands there are put off to
+/// the next one.
+pub const LAPSES_MAX: usize = 1_000;
 
 /// What the commands of a round name. Each list is sorted and has no repeats.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,6 +29,9 @@ pub struct Footprint {
     pub locations: Vec<LocationId>,
     /// SKUs of locations: items and counters.
     pub skus: Vec<(LocationId, Sku)>,
+    /// SKUs of orders that name no location: their items, every location, to be locked in the order of ids, and the counters
+    /// of each there.
+    pub anywhere: Vec<Sku>,
     /// Items to be put, with the counters of every location that has them.
     pub items: Vec<Sku>,
     /// Orders named: their locations are locked too.
@@ -58,16 +65,16 @@ impl Footprint {
         match command {
             Command::Reserve(c) => {
                 self.claims.push(c.order_id.clone());
-                self.locations.push(c.location_id.clone());
-                self.skus
-                    .extend(c.lines.iter().map(|line| (c.location_id.clone(), line.sku.clone())));
+                self.source(c.location_id.as_ref(), &c.lines);
             }
             Command::Cancel(c) => {
                 self.orders.push(c.order_id.clone());
                 self.cancellations.push(c.order_id.clone());
             }
             Command::AcknowledgeRelease(c) => self.orders.push(c.order_id.clone()),
+            Command::Confirm(order_id) => self.orders.push(order_id.clone()),
             Command::ConfirmShipment(c) => self.orders.push(c.order_id.clone()),
+            Command::Lapse(location_id) => self.locations.push(location_id.clone()),
             Command::ReportShippedAfterCancel(c) => {
                 self.orders.push(c.order_id.clone());
                 self.cancellations.push(c.order_id.clone());
@@ -118,10 +125,22 @@ impl Footprint {
         }
     }
 
+    /// Adds what may fill an order.
+    pub fn source(&mut self, location_id: Option<&LocationId>, lines: &[ReserveLine]) {
+        let skus = lines.iter().map(|line| line.sku.clone());
+        if let Some(location_id) = location_id {
+            self.locations.push(location_id.clone());
+            self.skus.extend(skus.map(|sku| (location_id.clone(), sku)));
+        } else {
+            self.anywhere.extend(skus);
+        }
+    }
+
     /// Sorts each list and drops repeats.
     pub fn settle(&mut self) {
         settle(&mut self.locations);
         settle(&mut self.skus);
+        settle(&mut self.anywhere);
         settle(&mut self.items);
         settle(&mut self.orders);
         settle(&mut self.claims);
@@ -179,15 +198,20 @@ impl Wants {
 /// What commands want beside their footprint, now that the counters are loaded.
 #[must_use]
 pub fn plan<'a>(ws: &WorkingSet, commands: impl IntoIterator<Item = &'a Command>) -> Wants {
-    let mut planner = Planner {
-        ws,
-        wants: Wants::default(),
-        lines_left: REFILL_LINES_MAX,
-        asked: vec![Units::ZERO; ws.stocks.len()],
-    };
+    let mut planner = Planner::new(ws);
+    planner.freed_by_lapses();
     for command in commands {
         planner.add(command);
     }
+    settle(&mut planner.wants.inbounds);
+    planner.wants
+}
+
+/// What an order wants beside its footprint, now that the counters are loaded.
+#[must_use]
+pub fn plan_of_order(ws: &WorkingSet, location_id: Option<&LocationId>, lines: &[ReserveLine]) -> Wants {
+    let mut planner = Planner::new(ws);
+    planner.source(location_id, lines);
     settle(&mut planner.wants.inbounds);
     planner.wants
 }
@@ -200,13 +224,20 @@ struct Planner<'a> {
     asked: Vec<Units>,
 }
 
-impl Planner<'_> {
+impl<'a> Planner<'a> {
+    fn new(ws: &'a WorkingSet) -> Self {
+        Self {
+            ws,
+            wants: Wants::default(),
+            lines_left: REFILL_LINES_MAX,
+            asked: vec![Units::ZERO; ws.stocks.len()],
+        }
+    }
+
     fn add(&mut self, command: &Command) {
         match command {
             Command::Reserve(c) => {
-                for line in &c.lines {
-                    self.ask(&c.location_id, &line.sku, line.quantity.units());
-                }
+                self.source(c.location_id.as_ref(), &c.lines);
             }
             Command::Cancel(c) => self.freed_by_cancelling(&c.order_id),
             Command::Receive(c) => {
@@ -236,12 +267,44 @@ impl Planner<'_> {
             }
             Command::PutItem(item) => self.freed_by_safety_stock(item),
             Command::AcknowledgeRelease(_)
+            | Command::Confirm(_)
+            | Command::Lapse(_)
             | Command::ConfirmShipment(_)
             | Command::ReportShippedAfterCancel(_)
             | Command::PutInbound(_)
             | Command::CloseInbound(_)
             | Command::PutLocation(_) => {}
         }
+    }
+
+    /// An order asks for units: where it is to be filled, or anywhere if no location has them all.
+    fn source(&mut self, location_id: Option<&LocationId>, lines: &[ReserveLine]) {
+        let at: Vec<LocationId> = match location_id {
+            Some(location_id) => vec![location_id.clone()],
+            None if self.covered_somewhere(lines) => Vec::new(),
+            None => {
+                let active = self.ws.locations.iter().filter(|(_, slot)| slot.location.active);
+                active.map(|(_, slot)| slot.location.location_id.clone()).collect()
+            }
+        };
+        for location_id in &at {
+            for line in lines {
+                self.ask(location_id, &line.sku, line.quantity.units());
+            }
+        }
+    }
+
+    /// Whether a location has all units of some lines, as things stand before the round.
+    fn covered_somewhere(&self, lines: &[ReserveLine]) -> bool {
+        let active = self.ws.locations.iter().filter(|(_, slot)| slot.location.active);
+        let mut candidates = active.map(|(index, _)| index);
+        candidates.any(|location| {
+            lines.iter().all(|line| {
+                let item = self.ws.find_item(&line.sku);
+                let stock = item.and_then(|item| self.ws.stocks.find(&(location, item)));
+                stock.is_some_and(|stock| self.ws.available(self.ws.stock(stock)) >= line.quantity.units())
+            })
+        })
     }
 
     /// Units are asked for: beyond what is available, inbounds tell the date.
@@ -283,6 +346,18 @@ impl Planner<'_> {
         for line in order.lines.iter().filter(|_| order.state.is_open()) {
             self.freed(location_id, &line.sku, line.held().get());
         }
+    }
+
+    /// What lapses before anything is decided; its lines are not those of the commands.
+    fn freed_by_lapses(&mut self) {
+        for index in self.ws.due.values().flat_map(|due| &due.orders) {
+            let OrderSlot { location, order, .. } = self.ws.orders.get(*index);
+            let location_id = &self.ws.location(*location).location.location_id;
+            for line in &order.lines {
+                self.freed(location_id, &line.sku, line.held().get());
+            }
+        }
+        self.lines_left = REFILL_LINES_MAX;
     }
 
     fn freed_by_safety_stock(&mut self, item: &crate::domain::catalog::Item) {

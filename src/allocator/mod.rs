@@ -18,9 +18,12 @@ mod adjust;
 mod cancel;
 mod catalog;
 pub mod command;
+mod confirm;
 pub mod decision;
+pub mod explain;
 pub mod footprint;
 pub mod invariants;
+pub mod lapse;
 pub mod promise;
 mod queue;
 pub mod quote;
@@ -29,6 +32,7 @@ mod replay;
 mod reserve;
 mod ship;
 mod slot;
+mod sourcing;
 mod supply;
 mod table;
 pub mod working_set;
@@ -45,8 +49,11 @@ use crate::domain::rejection::Rejection;
 ///
 /// After [`Decision::Missing`] the working set is of no further use but for its list of what is missing.
 pub fn decide(ws: &mut WorkingSet, command: &Command) -> Decision {
+    let due = lapse::before(ws, command);
     let outcome = match command {
+        _ if due.is_err() => Err(Refusal::Deferred),
         Command::Reserve(c) => reserve::reserve(ws, c),
+        Command::Confirm(c) => confirm::confirm(ws, c),
         Command::Cancel(c) => cancel::cancel(ws, c),
         Command::Receive(c) => receive::receive(ws, c),
         Command::Adjust(c) => adjust::adjust(ws, c),
@@ -58,6 +65,7 @@ pub fn decide(ws: &mut WorkingSet, command: &Command) -> Decision {
         Command::PutLocation(c) => catalog::put_location(ws, c),
         Command::PutItem(c) => catalog::put_item(ws, c),
         Command::ContinueRefill(c) => Ok(continue_refill(ws, c)),
+        Command::Lapse(_) => Ok(Answer::Lapsed),
     };
     if !ws.missing.is_empty() {
         return Decision::Missing;

@@ -7,6 +7,7 @@ use super::command::ReserveLine;
 use super::working_set::{Index, LocationSlot, OpenInbound, StockSlot, WorkingSet};
 use crate::domain::calendar::{Calendar, plus_days};
 use crate::domain::ids::LineNumber;
+use crate::domain::inbound::counted_on;
 use crate::domain::order::{Basis, Order, OrderLine, OrderState, Supply};
 use crate::domain::quantity::{BACKLOG_MAX, Units};
 use crate::domain::rejection::{LineReason, LineRejection};
@@ -45,24 +46,104 @@ pub struct Outlook<'a> {
     pub lead_time_days: Option<u16>,
     /// Units that arrivals give to the safety stock first.
     pub shortfall: Units,
+    /// How much of each inbound is not counted on, in per cent.
+    pub buffer_percent: u8,
+}
+
+impl Outlook<'_> {
+    /// Nothing is coming.
+    #[must_use]
+    pub fn nothing() -> Self {
+        Self {
+            inbounds: &[],
+            lead_time_days: None,
+            shortfall: Units::ZERO,
+            buffer_percent: 0,
+        }
+    }
+}
+
+/// When units that lack will be there, and why then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Coverage {
+    /// The business day on which the last of them is there.
+    pub ready_date: Date,
+    /// The supply that this counts on.
+    pub supply: Supply,
+    /// The date of that supply, before it is moved to a business day: that of an overdue inbound is the next business day.
+    pub supply_date: Date,
+    /// Units that may be counted on of the inbounds up to the one that covers, or of all of them where none does.
+    pub coming: i128,
+    /// Units of older orders, of the safety stock and of the line that are to come from them.
+    pub needed: i128,
 }
 
 /// The date on which the last of `lacking` units is there, when `ahead` units go to older orders first,
 /// and the supply that it counts on; `None` when nobody can say.
 ///
 /// No date is before the business date of now: units that come today after the cut-off count for the
-/// next business day, as a receipt of them would.
+/// next business day, as a receipt of them would. Of an inbound's open quantity the buffer is kept back.
 #[must_use]
-pub fn ready_date(
+pub fn coverage(
     calendar: &Calendar,
     today: Today,
     outlook: Outlook<'_>,
     ahead: Units,
     lacking: Units,
-) -> Option<(Date, Supply)> {
+) -> Option<Coverage> {
     if lacking.is_zero() {
-        return Some((today.business, Supply::OnHand));
+        return Some(Coverage {
+            ready_date: today.business,
+            supply: Supply::OnHand,
+            supply_date: today.local,
+            coming: 0,
+            needed: 0,
+        });
     }
+    // Sums that are compared and thrown away: a safety stock of all the units that can be counted is no reason to fail.
+    let needed: i128 = [ahead, outlook.shortfall, lacking]
+        .iter()
+        .map(|units| i128::from(units.get()))
+        .sum();
+    let ready = |date: Date| calendar.on_or_after(date).max(today.business);
+    let inbounds = arrivals(calendar, today, outlook);
+    let mut coming = 0_i128;
+    for (date, inbound, counted) in &inbounds {
+        coming = coming.saturating_add(i128::from(counted.get()));
+        if coming >= needed {
+            let supply = Supply::Inbound {
+                inbound_id: inbound.inbound_id.clone(),
+                expected_date: inbound.expected_date,
+            };
+            return Some(Coverage {
+                ready_date: ready(*date),
+                supply,
+                supply_date: *date,
+                coming,
+                needed,
+            });
+        }
+    }
+    let days = outlook.lead_time_days?;
+    let by_lead_time = plus_days(today.local, days);
+    let last = inbounds
+        .last()
+        .map_or(by_lead_time, |(date, ..)| by_lead_time.max(*date));
+    Some(Coverage {
+        ready_date: ready(last),
+        supply: Supply::LeadTime { days },
+        supply_date: last,
+        coming,
+        needed,
+    })
+}
+
+/// Inbounds of which something may be counted on, with that, by the dates that they count as, then by id.
+pub(super) fn arrivals<'a>(
+    calendar: &Calendar,
+    today: Today,
+    outlook: Outlook<'a>,
+) -> Vec<(Date, &'a OpenInbound, Units)> {
     let overdue_date = calendar.plus_business_days(today.local, 1);
     let effective = |inbound: &OpenInbound| {
         if inbound.expected_date < today.local {
@@ -71,38 +152,26 @@ pub fn ready_date(
             inbound.expected_date
         }
     };
-    let mut inbounds: Vec<_> = outlook
-        .inbounds
-        .iter()
-        .map(|inbound| (effective(inbound), inbound))
-        .collect();
-    inbounds.sort_by(|(a, x), (b, y)| a.cmp(b).then_with(|| x.inbound_id.cmp(&y.inbound_id)));
+    let inbounds = outlook.inbounds.iter().map(|inbound| {
+        let counted = counted_on(inbound.open, outlook.buffer_percent);
+        (effective(inbound), inbound, counted)
+    });
+    let mut inbounds: Vec<_> = inbounds.filter(|(_, _, counted)| !counted.is_zero()).collect();
+    inbounds.sort_by(|(a, x, _), (b, y, _)| a.cmp(b).then_with(|| x.inbound_id.cmp(&y.inbound_id)));
+    inbounds
+}
 
-    // Sums that are compared and thrown away: a safety stock of all the units that can be counted is no reason to fail.
-    let needed: i128 = [ahead, outlook.shortfall, lacking]
-        .iter()
-        .map(|units| i128::from(units.get()))
-        .sum();
-    let mut coming = 0_i128;
-    for (date, inbound) in &inbounds {
-        coming = coming.saturating_add(i128::from(inbound.open.get()));
-        if coming >= needed {
-            let supply = Supply::Inbound {
-                inbound_id: inbound.inbound_id.clone(),
-                expected_date: inbound.expected_date,
-            };
-            return Some((calendar.on_or_after(*date).max(today.business), supply));
-        }
-    }
-    let days = outlook.lead_time_days?;
-    let by_lead_time = plus_days(today.local, days);
-    let last = inbounds
-        .last()
-        .map_or(by_lead_time, |(date, _)| by_lead_time.max(*date));
-    Some((
-        calendar.on_or_after(last).max(today.business),
-        Supply::LeadTime { days },
-    ))
+/// The date and the supply of a [`coverage`].
+#[must_use]
+pub fn ready_date(
+    calendar: &Calendar,
+    today: Today,
+    outlook: Outlook<'_>,
+    ahead: Units,
+    lacking: Units,
+) -> Option<(Date, Supply)> {
+    let coverage = coverage(calendar, today, outlook, ahead, lacking)?;
+    Some((coverage.ready_date, coverage.supply))
 }
 
 /// What a new order's line would get.
@@ -243,6 +312,7 @@ pub fn outlook<'a>(ws: &'a WorkingSet, slot: &'a StockSlot) -> Outlook<'a> {
         inbounds: slot.inbounds.as_deref().unwrap_or_default(),
         lead_time_days: item.lead_time_days,
         shortfall: slot.stock.shortfall(item.safety_stock),
+        buffer_percent: ws.location(slot.location).location.inbound_buffer_percent,
     }
 }
 

@@ -1,9 +1,10 @@
 //! What an order placed now would get, without placing it.
 
 use super::command::ReserveLine;
-use super::promise::{self, LineOffer};
+use super::promise::LineOffer;
+use super::sourcing::{self, Demand, Source, Unsettled};
 use super::working_set::WorkingSet;
-use super::{Refusal, location_of, stocks_of};
+use super::{Refusal, lapse};
 use crate::domain::ids::LocationId;
 use crate::domain::rejection::Rejection;
 use crate::domain::{Date, Instant};
@@ -13,6 +14,8 @@ use crate::domain::{Date, Instant};
 pub struct Quote {
     /// When it was computed.
     pub at: Instant,
+    /// Where it would be filled.
+    pub location_id: LocationId,
     /// What each line would get.
     pub offers: Vec<LineOffer>,
     /// The order's ship date; `None` when a line cannot be promised.
@@ -21,37 +24,42 @@ pub struct Quote {
     pub in_stock_ship_date: Option<Date>,
 }
 
-/// Computes what [`Reserve`](super::command::Reserve) would promise. `Ok(None)` means that rows are missing: the
-/// working set names them.
+/// Computes what [`Reserve`](super::command::Reserve) would promise, at a location or at the best of all. `Ok(None)` means
+/// that rows are missing: the working set names them.
 ///
 /// # Errors
 /// As for an order: an unknown or inactive location, unknown SKUs. Lines that cannot be promised are no error.
-pub fn quote(ws: &mut WorkingSet, location_id: &LocationId, lines: &[ReserveLine]) -> Result<Option<Quote>, Rejection> {
-    let location = location_of(ws, location_id)?;
-    if !ws.location(location).location.active {
-        return Err(Rejection::LocationInactive(location_id.clone()));
+pub fn quote(
+    ws: &mut WorkingSet,
+    location_id: Option<&LocationId>,
+    lines: &[ReserveLine],
+) -> Result<Option<Quote>, Rejection> {
+    lapse::everywhere(ws);
+    if !ws.missing.is_empty() {
+        return Ok(None);
     }
-    let stocks = match stocks_of(ws, location, lines.iter().map(|line| &line.sku)) {
-        Ok(stocks) => stocks,
-        Err(Refusal::Rejected(rejection)) => return Err(rejection),
+    let demand = Demand {
+        lines,
+        in_stock_only: false,
         // A quote holds nothing: while a refill goes on it is what the counters say.
-        Err(Refusal::Deferred) => lines
-            .iter()
-            .filter_map(|line| ws.find_stock_of(location_id, &line.sku))
-            .collect(),
+        unsettled: Unsettled::Take,
     };
-    if !ws.missing.is_empty() {
-        return Ok(None);
-    }
-    let offers = promise::assess(ws, location, lines, &stocks, false);
-    if !ws.missing.is_empty() {
-        return Ok(None);
-    }
+    let source = match sourcing::source(ws, location_id, demand) {
+        Err(Refusal::Rejected(rejection)) => return Err(rejection),
+        Ok(source) if ws.missing.is_empty() => source,
+        Ok(_) | Err(Refusal::Deferred) => return Ok(None),
+    };
+    let Source {
+        location,
+        offers,
+        ship_date,
+    } = source;
     let whole = offers.iter().any(|offer| offer.lacking.is_zero());
     let in_stock_ship_date = whole.then_some(ws.location(location).today.ship);
     Ok(Some(Quote {
         at: ws.now,
-        ship_date: promise::ship_date(&offers),
+        location_id: ws.location(location).location.location_id.clone(),
+        ship_date,
         offers,
         in_stock_ship_date,
     }))

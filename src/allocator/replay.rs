@@ -44,7 +44,8 @@ fn first(fields: &[(&'static str, bool)]) -> Option<&'static str> {
 
 pub(super) fn same_order(asked: &Reserve, stored: &Order, stored_location: &LocationId) -> Result<(), Rejection> {
     Difference::default()
-        .field("location_id", &asked.location_id, stored_location)
+        // Which location fills an order that names none is not among what was asked for.
+        .field("location_id", &asked.location_id.as_ref().unwrap_or(stored_location), &stored_location)
         .or_else(|| {
             lines(&asked.lines, &stored.lines, |a, b| {
                 let currency = a.price.is_some() && asked.currency != stored.currency;

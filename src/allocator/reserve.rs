@@ -1,36 +1,42 @@
 //! Placing an order: the promise is fixed, units that are there are tied to it, the rest is its backlog.
 
+use chrono::TimeDelta;
+
 use super::command::Reserve;
 use super::decision::{Answer, OrderAnswer};
 use super::promise::{self, LineOffer};
+use super::sourcing::{self, Demand, Source, Unsettled};
 use super::working_set::{Index, LocationSlot, WorkingSet};
-use super::{Outcome, location_of, queue, replay, stocks_of};
+use super::{Outcome, queue, replay};
 use crate::domain::Date;
 use crate::domain::event::{OrderPlaced, Payload, PlacedLine, ReleaseCause};
 use crate::domain::ids::{EventSequence, Sequence};
 use crate::domain::money::Amount;
-use crate::domain::order::{Order, OrderLine, OrderState};
+use crate::domain::order::{Order, OrderLine, OrderState, PAYMENT_MINUTES_MAX};
 use crate::domain::quantity::Units;
 use crate::domain::rejection::Rejection;
 
 /// Places an order, refused for the first of:
 /// 1. its id stands for other content (`ID_REUSED`); with the same content it is a repeat;
-/// 2. no such location, an inactive one, no such SKUs;
-/// 3. lines that cannot be promised, all of them named ([`promise::assess`]);
-/// 4. a promise later than the caller accepts.
+/// 2. a payment deadline that has passed or is too far ahead;
+/// 3. no such location, an inactive one, no such SKUs ([`sourcing::source`]);
+/// 4. lines that cannot be promised, all of them named ([`promise::assess`]);
+/// 5. a promise later than the caller accepts.
 pub(super) fn reserve(ws: &mut WorkingSet, command: &Reserve) -> Outcome {
     if let Some(order) = ws.orders.find(&command.order_id) {
         let slot = ws.orders.get(order);
         replay::same_order(command, &slot.order, &ws.location(slot.location).location.location_id)?;
         return Ok(Answer::Order(Box::new(super::order_answer(ws, order, true))));
     }
-    let location = location_of(ws, &command.location_id)?;
-    if !ws.location(location).location.active {
-        return Err(Rejection::LocationInactive(command.location_id.clone()).into());
-    }
-    let stocks = stocks_of(ws, location, command.lines.iter().map(|line| &line.sku))?;
-    let offers = promise::assess(ws, location, &command.lines, &stocks, command.terms.in_stock_only);
-    let Some(promised) = promise::ship_date(&offers) else {
+    check_deadline(ws, command)?;
+    let demand = Demand {
+        lines: &command.lines,
+        in_stock_only: command.terms.in_stock_only,
+        unsettled: Unsettled::Defer,
+    };
+    let source = sourcing::source(ws, command.location_id.as_ref(), demand)?;
+    let Source { location, offers, .. } = source;
+    let Some(promised) = source.ship_date else {
         return Err(Rejection::Lines(promise::refusals(&command.lines, &offers)).into());
     };
     if let Some(latest_acceptable) = command
@@ -47,6 +53,22 @@ pub(super) fn reserve(ws: &mut WorkingSet, command: &Reserve) -> Outcome {
 
     // ---- nothing can fail from here on ----
     Ok(place(ws, location, command, &offers, promised))
+}
+
+fn check_deadline(ws: &WorkingSet, command: &Reserve) -> Result<(), Rejection> {
+    let Some(deadline) = command.terms.payment_deadline else {
+        return Ok(());
+    };
+    let ahead = deadline.signed_duration_since(ws.now);
+    let description = if ahead <= TimeDelta::zero() {
+        "has passed: send an instant that is still to come".to_owned()
+    } else if ahead > TimeDelta::minutes(PAYMENT_MINUTES_MAX) {
+        format!("is more than {PAYMENT_MINUTES_MAX} minutes ahead: send an earlier one")
+    } else {
+        return Ok(());
+    };
+    let field = "payment_deadline".to_owned();
+    Err(Rejection::InvalidField { field, description })
 }
 
 fn place(
@@ -83,6 +105,7 @@ fn place(
         promised_ship_date: promised,
         calendar_version,
         terms: command.terms.clone(),
+        confirmed_at: None,
         released_at: None,
         release_cause: None,
         acknowledged_at: None,

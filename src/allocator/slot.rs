@@ -110,6 +110,8 @@ pub struct OrderSlot {
     pub changed_lines: Vec<LineNumber>,
     /// For each line, units that older lines lack; empty unless a reader asked for them.
     pub units_ahead: Vec<Units>,
+    /// For each line, how many older lines lack units; empty unless a reader asked for them.
+    pub lines_ahead: Vec<i64>,
 }
 
 impl OrderSlot {
@@ -120,8 +122,18 @@ impl OrderSlot {
             order,
             changed_lines: Vec::new(),
             units_ahead: Vec::new(),
+            lines_ahead: Vec::new(),
         }
     }
+}
+
+/// Tentative orders of a location that have lapsed.
+#[derive(Debug, Clone, Default)]
+pub struct Due {
+    /// By deadline, then by place; taken once they are cancelled.
+    pub orders: Vec<Index<OrderSlot>>,
+    /// Whether there are more than a round takes.
+    pub more: bool,
 }
 
 /// An inbound, with its key.

@@ -11,11 +11,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::command::ContinueRefill;
-use super::footprint::{REFILL_LINES_MAX, Wants};
+use super::footprint::{LAPSES_MAX, REFILL_LINES_MAX, Wants};
 use super::promise::Today;
 pub use super::slot::{
-    AdjustmentSlot, CancellationSlot, CatalogKeys, InboundSlot, ItemSlot, Known, LocationSlot, OpenInbound, OrderSlot,
-    Place, ReceiptSlot, StockSlot,
+    AdjustmentSlot, CancellationSlot, CatalogKeys, Due, InboundSlot, ItemSlot, Known, LocationSlot, OpenInbound,
+    OrderSlot, Place, ReceiptSlot, StockSlot,
 };
 use super::table::Table;
 pub use super::table::{Fate, Index};
@@ -53,6 +53,8 @@ pub struct WorkingSet {
     pub receipts: Table<(Index<LocationSlot>, ReceiptId), ReceiptSlot>,
     /// Adjustments by location and id.
     pub adjustments: Table<(Index<LocationSlot>, AdjustmentId), AdjustmentSlot>,
+    /// Tentative orders that have lapsed and hold units still, by location.
+    pub due: BTreeMap<Index<LocationSlot>, Due>,
     /// Events to append, in order.
     pub events: Vec<(Index<LocationSlot>, Event)>,
     /// What a decision needed and did not find; the round is loaded again with it.
@@ -61,6 +63,8 @@ pub struct WorkingSet {
     pub refill_lines_max: i64,
     /// What is left of them.
     pub refill_lines_left: i64,
+    /// Queue lines that were filled by lapses: they have as many as the commands, of their own.
+    pub(super) lapse_lines_filled: i64,
     /// Counters whose refill was cut by the command that is being decided.
     pub(super) cut: Vec<Index<StockSlot>>,
     orders_by_place: HashMap<(Index<LocationSlot>, Sequence), Index<OrderSlot>>,
@@ -81,10 +85,12 @@ impl WorkingSet {
             cancellations: Table::default(),
             receipts: Table::default(),
             adjustments: Table::default(),
+            due: BTreeMap::new(),
             events: Vec::new(),
             missing: Wants::default(),
             refill_lines_max: REFILL_LINES_MAX,
             refill_lines_left: REFILL_LINES_MAX,
+            lapse_lines_filled: 0,
             cut: Vec::new(),
             orders_by_place: HashMap::new(),
         }
@@ -154,6 +160,24 @@ impl WorkingSet {
         let index = self.orders.load(id, slot);
         self.orders_by_place.insert(place, index);
         index
+    }
+
+    /// Notes loaded orders that have lapsed: of each location the first [`LAPSES_MAX`] by deadline, then by place. The rest
+    /// is left to later rounds.
+    pub fn load_due(&mut self, mut orders: Vec<Index<OrderSlot>>) {
+        orders.sort_by_key(|index| {
+            let order = self.order(*index);
+            (order.terms.payment_deadline, order.sequence)
+        });
+        for index in orders {
+            let location = self.orders.get(index).location;
+            let due = self.due.entry(location).or_default();
+            if due.orders.len() < LAPSES_MAX {
+                due.orders.push(index);
+            } else {
+                due.more = true;
+            }
+        }
     }
 
     /// Adds an order that was just accepted.

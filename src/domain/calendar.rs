@@ -104,6 +104,21 @@ impl Calendar {
         self.plus_business_days(ready, self.handling_days)
     }
 
+    /// Business days from a date to another: those after the first, up to and with the second; negative if the second is
+    /// earlier.
+    #[must_use]
+    pub fn business_days_between(&self, from: Date, to: Date) -> i64 {
+        if to < from {
+            return self.business_days_between(to, from).saturating_neg();
+        }
+        let (mut days, mut day) = (0_i64, from);
+        while day < to {
+            day = next(day);
+            days = days.saturating_add(i64::from(self.is_business_day(day)));
+        }
+        days
+    }
+
     /// The local date of an instant.
     #[must_use]
     pub fn local_date(&self, instant: Instant) -> Date {
@@ -199,6 +214,15 @@ mod tests {
         assert_eq!(c.plus_business_days(date("2026-03-06"), 1), date("2026-03-09"));
         c.holidays.insert(date("2026-03-09"));
         assert_eq!(c.plus_business_days(date("2026-03-06"), 1), date("2026-03-10"));
+    }
+
+    #[test]
+    fn business_days_are_counted_both_ways() {
+        let mut c = calendar(Tz::UTC, None);
+        c.holidays.insert(date("2026-03-10"));
+        assert_eq!(c.business_days_between(date("2026-03-06"), date("2026-03-11")), 2);
+        assert_eq!(c.business_days_between(date("2026-03-11"), date("2026-03-06")), -2);
+        assert_eq!(c.business_days_between(date("2026-03-06"), date("2026-03-06")), 0);
     }
 
     #[test]

@@ -19,6 +19,9 @@ pub struct Location {
     pub rank: i32,
     /// Whether it takes new orders.
     pub active: bool,
+    /// How much of what an inbound still brings is not counted on, in per cent.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub inbound_buffer_percent: u8,
 }
 
 /// One sellable product variant.
@@ -36,4 +39,9 @@ pub struct Item {
     pub max_backlog: Option<Units>,
     /// On-hand units that are never allocated, at each location.
     pub safety_stock: Units,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_zero(percent: &u8) -> bool {
+    *percent == 0
 }

@@ -30,6 +30,10 @@ pub struct Event {
 pub enum Payload {
     /// An order was accepted.
     OrderPlaced(OrderPlaced),
+    /// The payment of a tentative order came.
+    OrderConfirmed(OrderConfirmed),
+    /// The payment of a tentative order did not come in time.
+    OrderLapsed(OrderLapsed),
     /// The warehouse is told to ship an order.
     OrderReleased(OrderReleased),
     /// The warehouse is told to stop.
@@ -62,6 +66,8 @@ impl Payload {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::OrderPlaced(_) => "order_placed",
+            Self::OrderConfirmed(_) => "order_confirmed",
+            Self::OrderLapsed(_) => "order_lapsed",
             Self::OrderReleased(_) => "order_released",
             Self::ReleaseRevoked(_) => "release_revoked",
             Self::ReleaseAcknowledged(_) => "release_acknowledged",
@@ -92,6 +98,8 @@ pub enum ReleaseCause {
     Adjustment,
     /// Less safety stock made it whole.
     SafetyStock,
+    /// A tentative order that lapsed made it whole.
+    Lapse,
 }
 
 /// Why a release was revoked.
@@ -152,6 +160,25 @@ pub struct LineUnits {
     pub sku: Sku,
     /// Units of it.
     pub quantity: Units,
+}
+
+/// The payment of a tentative order came.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderConfirmed {
+    /// The order's place.
+    pub sequence: Sequence,
+}
+
+/// The payment of a tentative order did not come in time: all of it is cancelled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderLapsed {
+    /// The deadline, from which it held nothing.
+    pub payment_deadline: Instant,
+    /// What is not to be charged any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refund: Option<Money>,
+    /// What was left of it.
+    pub lines: Vec<LineUnits>,
 }
 
 /// The warehouse is told to ship an order.

@@ -53,6 +53,15 @@ impl InboundLine {
     }
 }
 
+/// Units of an open quantity that dates may count on: less the buffer, which is rounded up.
+#[must_use]
+#[expect(clippy::integer_division, reason = "a part of a unit is not counted on")]
+pub fn counted_on(open: Units, buffer_percent: u8) -> Units {
+    let kept = i128::from(100_u8.saturating_sub(buffer_percent));
+    let counted = i128::from(open.get()).saturating_mul(kept) / 100;
+    i64::try_from(counted).ok().and_then(Units::new).unwrap_or(Units::ZERO)
+}
+
 impl Inbound {
     /// Units of the SKU that are still to come: none once the inbound is closed.
     #[must_use]

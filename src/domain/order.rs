@@ -12,6 +12,8 @@ use super::{Date, Instant};
 
 /// The most lines of one order (`RULES.md` R1).
 pub const ORDER_LINES_MAX: usize = 500;
+/// The furthest ahead that a payment deadline may be, in minutes (`RULES.md` R10): units are held by nobody's money.
+pub const PAYMENT_MINUTES_MAX: i64 = 60;
 
 /// Where an order stands (`RULES.md` R4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -247,6 +249,8 @@ pub struct Order {
     pub calendar_version: i64,
     /// What the caller asked for beside lines.
     pub terms: Terms,
+    /// When its payment was confirmed; `None` unless it was tentative.
+    pub confirmed_at: Option<Instant>,
     /// When it was last released.
     pub released_at: Option<Instant>,
     /// Why it was last released; there whenever that is.
@@ -291,6 +295,24 @@ impl Order {
             currency,
             amount: amount.expect("the sum was checked when the order was accepted"),
         })
+    }
+
+    /// The deadline at which it has lapsed: that of a tentative order which has come by `now`.
+    #[must_use]
+    pub fn lapse_due(&self, now: Instant) -> Option<Instant> {
+        self.terms
+            .payment_deadline
+            .filter(|deadline| self.state == OrderState::Tentative && *deadline <= now)
+    }
+
+    /// Whether it is cancelled because its payment was not confirmed in time. Only a lapse is dated by the deadline.
+    #[must_use]
+    pub fn has_lapsed(&self) -> bool {
+        let deadline = self.terms.payment_deadline;
+        self.state == OrderState::Cancelled
+            && self.confirmed_at.is_none()
+            && deadline.is_some()
+            && self.cancelled_at == deadline
     }
 
     /// The line of that number.

@@ -1,10 +1,10 @@
 //! Every way in which a command is refused. A refusal is a value: it costs its own command alone and
 //! leaves no trace.
 
-use super::Date;
 use super::ids::{InboundId, LineNumber, LocationId, OrderId, Sku};
 use super::order::OrderState;
 use super::quantity::Units;
+use super::{Date, Instant};
 
 /// Why a command was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub enum Rejection {
     },
     /// The location takes no new orders.
     LocationInactive(LocationId),
+    /// No location takes new orders.
+    NoActiveLocation,
     /// Lines that cannot be accepted, each with its own reason; never empty.
     Lines(Vec<LineRejection>),
     /// The promise would be later than the caller accepts.
@@ -50,6 +52,10 @@ pub enum Rejection {
     OrderShipped(OrderId),
     /// The order is cancelled.
     OrderCancelled(OrderId),
+    /// The order never waited for a payment.
+    NotTentative(OrderId, OrderState),
+    /// The order lapsed: its payment was not confirmed by then.
+    PaymentDeadlinePassed(OrderId, Instant),
     /// The order is not cancelled.
     OrderNotCancelled(OrderId, OrderState),
     /// The count would fall below zero.

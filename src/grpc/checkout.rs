@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
 
+use super::availability;
 use super::context::Context;
 use super::convert::lists::{self, Orders};
 use super::convert::{checkout, values};
@@ -11,6 +12,7 @@ use super::layers::deadline_of;
 use super::paging::Filling;
 use super::readers::{LocationOf, OrdersById};
 use super::status::{self, SkuField};
+use super::stream::Answers;
 use crate::allocator::command::Command;
 use crate::allocator::decision::OrderAnswer;
 use crate::domain::ids::{OrderId, Sequence};
@@ -31,6 +33,17 @@ pub(crate) struct Checkout(pub(crate) Arc<Context>);
 
 #[tonic::async_trait]
 impl CheckoutService for Checkout {
+    type WatchAvailabilityStream = Answers<pb::WatchAvailabilityResponse>;
+
+    async fn watch_availability(
+        &self,
+        request: Request<pb::WatchAvailabilityRequest>,
+    ) -> Result<Response<Self::WatchAvailabilityStream>, Status> {
+        let watched = checkout::watched(request.get_ref())?;
+        let place = self.0.stream_place(request.remote_addr())?;
+        Ok(Response::new(availability::watch(&self.0, place, watched).await?))
+    }
+
     async fn quote(&self, request: Request<pb::QuoteRequest>) -> Result<Response<pb::QuoteResponse>, Status> {
         let cart = checkout::quote(request.into_inner())?;
         let quote = self.0.ask(cart).await?;
@@ -44,6 +57,21 @@ impl CheckoutService for Checkout {
         let replayed = answer.replayed;
         let order = self.0.view(*answer).await?;
         Ok(Response::new(pb::ReserveResponse {
+            order: Some(order),
+            replayed,
+        }))
+    }
+
+    async fn confirm_order(
+        &self,
+        request: Request<pb::ConfirmOrderRequest>,
+    ) -> Result<Response<pb::ConfirmOrderResponse>, Status> {
+        let deadline = deadline_of(&request);
+        let command = Command::Confirm(checkout::order_id(&request.get_ref().order_id)?);
+        let answer: Box<OrderAnswer> = self.0.submit(command, deadline).await?;
+        let replayed = answer.replayed;
+        let order = self.0.view(*answer).await?;
+        Ok(Response::new(pb::ConfirmOrderResponse {
             order: Some(order),
             replayed,
         }))
@@ -66,7 +94,7 @@ impl CheckoutService for Checkout {
     }
 
     async fn get_order(&self, request: Request<pb::GetOrderRequest>) -> Result<Response<pb::GetOrderResponse>, Status> {
-        let order_id = checkout::get_order(request.get_ref())?;
+        let order_id = checkout::order_id(&request.get_ref().order_id)?;
         let order = self.0.ask(OrdersById(vec![order_id.clone()])).await?.pop();
         let order = order.ok_or_else(|| status::rejected(Rejection::UnknownOrder(order_id), SkuField::Lines))?;
         Ok(Response::new(pb::GetOrderResponse { order: Some(order) }))

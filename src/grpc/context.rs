@@ -74,6 +74,8 @@ impl Context {
             Command::PutInbound(_) => SkuField::InboundLines,
             Command::Adjust(_) => SkuField::Single,
             Command::Reserve(_)
+            | Command::Confirm(_)
+            | Command::Lapse(_)
             | Command::Cancel(_)
             | Command::Receive(_)
             | Command::AcknowledgeRelease(_)

@@ -24,12 +24,15 @@ use crate::proto::holdfast::v1 as pb;
 use crate::sequencer::Sequencer;
 use crate::store::Store;
 
+mod availability;
 mod catalog;
 mod checkout;
 pub mod codec;
 mod context;
 mod convert;
 mod events;
+mod explain;
+mod held;
 mod hub;
 pub mod layers;
 mod operations;

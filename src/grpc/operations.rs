@@ -7,9 +7,10 @@ use tonic::{Request, Response, Status};
 
 use super::context::Context;
 use super::convert::lists::{self, Backlog, Stocks};
-use super::convert::{catalog, values};
+use super::convert::{catalog, checkout, values};
+use super::held;
 use super::permits::StreamPlace;
-use super::readers::{BacklogOf, LocationOf, StocksOf};
+use super::readers::{BacklogOf, Explain, LocationOf, StocksOf};
 use super::status::SkuField;
 use super::stream::{self, Answers, End, Writer};
 use crate::clock;
@@ -68,6 +69,25 @@ impl OperationsService for Operations {
             stocks,
             next_page_token,
         }))
+    }
+
+    async fn explain_order(
+        &self,
+        request: Request<pb::ExplainOrderRequest>,
+    ) -> Result<Response<pb::ExplainOrderResponse>, Status> {
+        let order_id = checkout::order_id(&request.get_ref().order_id)?;
+        let explanation = self.0.ask(Explain(order_id)).await?;
+        Ok(Response::new(pb::ExplainOrderResponse {
+            explanation: Some(explanation),
+        }))
+    }
+
+    async fn list_held_stock(
+        &self,
+        request: Request<pb::ListHeldStockRequest>,
+    ) -> Result<Response<pb::ListHeldStockResponse>, Status> {
+        let (location_id, paging) = lists::held_stock(request.get_ref())?;
+        Ok(Response::new(held::list(&self.0, location_id, paging).await?))
     }
 
     async fn list_backlog(

@@ -5,11 +5,18 @@ use std::fmt::Debug;
 use super::convert::checkout::Cart;
 use super::convert::values;
 use super::view;
+mod explain;
 mod orders;
+mod shelf;
+mod what_if;
 
+pub(crate) use explain::Explain;
 pub(crate) use orders::{OrdersById, OutlookOf};
+pub(crate) use shelf::Shelf;
+pub(crate) use what_if::WhatIf;
 
-use crate::allocator::footprint::{Footprint, Wants};
+use crate::allocator::footprint::{self, Footprint, Wants};
+use crate::allocator::lapse::{self, Foreseen};
 use crate::allocator::quote;
 use crate::allocator::working_set::WorkingSet;
 use crate::domain::Instant;
@@ -32,7 +39,10 @@ pub(crate) trait Question: Debug + Send + 'static {
         Wants::default()
     }
 
-    /// What is found. Rows that it lacks are noted in the working set's `missing`, and it is asked again with them.
+    /// Learns which lines lack less than is stored, because what has lapsed is not cancelled there yet.
+    fn foreseen(&mut self, _foreseen: &Foreseen, _ws: &WorkingSet) {}
+
+    /// What is found, once what has lapsed is cancelled. Rows that it lacks are noted in the working set's `missing`, and it is asked again with them.
     ///
     /// # Errors
     /// What there is none of.
@@ -87,6 +97,7 @@ where
     }
 
     fn decide(&mut self, ws: &mut WorkingSet) -> Verdict {
+        self.question.foreseen(&lapse::foresee(ws), ws);
         let answer = self.question.answer(ws);
         if !ws.missing.is_empty() {
             self.missed.merge(&ws.missing);
@@ -102,30 +113,17 @@ impl Question for Cart {
     type Answer = pb::Quote;
 
     fn footprint(&self) -> Footprint {
-        let skus = self
-            .lines
-            .iter()
-            .map(|line| (self.location_id.clone(), line.sku.clone()));
-        Footprint {
-            locations: vec![self.location_id.clone()],
-            skus: skus.collect(),
-            ..Footprint::default()
-        }
+        let mut footprint = Footprint::default();
+        footprint.source(self.location_id.as_ref(), &self.lines);
+        footprint
     }
 
     fn plan(&self, ws: &WorkingSet) -> Wants {
-        let short = self.lines.iter().filter(|line| {
-            let slot = ws.stock_of(&self.location_id, &line.sku);
-            slot.is_some_and(|slot| ws.available(slot) < line.quantity.units())
-        });
-        Wants {
-            inbounds: short.map(|line| (self.location_id.clone(), line.sku.clone())).collect(),
-            ..Wants::default()
-        }
+        footprint::plan_of_order(ws, self.location_id.as_ref(), &self.lines)
     }
 
     fn answer(&self, ws: &mut WorkingSet) -> Result<pb::Quote, Rejection> {
-        let quote = quote::quote(ws, &self.location_id, &self.lines)?;
+        let quote = quote::quote(ws, self.location_id.as_ref(), &self.lines)?;
         // Without a quote rows are missing, and the answer is not looked at.
         Ok(quote.map(|quote| view::quote(ws, self, &quote)).unwrap_or_default())
     }
@@ -210,6 +208,17 @@ pub(crate) struct BacklogOf {
 impl Question for BacklogOf {
     /// In the order asked; `None` for a line that no longer lacks anything.
     type Answer = Vec<Option<pb::BacklogLine>>;
+
+    fn foreseen(&mut self, foreseen: &Foreseen, ws: &WorkingSet) {
+        let location = ws.locations.find(&self.location_id);
+        let Some((location, item)) = location.zip(ws.find_item(&self.sku)) else {
+            return;
+        };
+        for line in &mut self.queued {
+            let gained = foreseen.ahead_of(location, ws.item(item).key, (line.sequence, line.line_number));
+            line.units_ahead = line.units_ahead.less(gained);
+        }
+    }
 
     fn footprint(&self) -> Footprint {
         let orders = self.queued.iter().map(|line| line.order_id.clone()).collect();

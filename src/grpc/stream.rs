@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use prost::Message;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::Instant;
 use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
@@ -148,6 +148,23 @@ impl<M> Writer<M> {
             () = passed(self.lives_until) => Err(End::Lived),
             () = nudge.notified() => Ok(()),
             () = tokio::time::sleep(at_most) => Ok(()),
+        }
+    }
+
+    /// Waits until a number changes, but no longer than a time.
+    ///
+    /// # Errors
+    /// Nothing more is to be written.
+    pub(crate) async fn wait_for_change(
+        &self,
+        number: &mut watch::Receiver<u64>,
+        at_most: Duration,
+    ) -> Result<(), End> {
+        let nudge = Notify::new();
+        tokio::select! {
+            waited = self.wait(&nudge, at_most) => waited,
+            // One that can change no more is no reason to wake.
+            Ok(()) = number.changed() => Ok(()),
         }
     }
 

@@ -8,6 +8,7 @@ use super::context::Context;
 use super::convert::{answers, lists, supply, values};
 use super::layers::deadline_of;
 use super::readers::{InboundOf, LocationOf};
+use super::status::SkuField;
 use crate::allocator::command::Command;
 use crate::allocator::decision::InboundAnswer;
 use crate::domain::inbound::Inbound;
@@ -48,6 +49,15 @@ impl SupplyService for Supply {
             event_sequence,
             replayed,
         }))
+    }
+
+    async fn preview_inbound(
+        &self,
+        request: Request<pb::PreviewInboundRequest>,
+    ) -> Result<Response<pb::PreviewInboundResponse>, Status> {
+        let what_if = supply::preview_inbound(request.into_inner())?;
+        let preview = self.0.ask_about(what_if, SkuField::InboundLines).await?;
+        Ok(Response::new(preview))
     }
 
     async fn get_inbound(

@@ -64,6 +64,7 @@ pub(crate) fn order(location_id: &LocationId, order: &Order, outlook: &Outlook) 
         event_sequence: order.event_sequence.0,
         in_stock_only: order.terms.in_stock_only,
         latest_acceptable_ship_date: order.terms.latest_acceptable_ship_date.map(values::date),
+        confirm_time: order.confirmed_at.map(values::timestamp),
     }
 }
 
@@ -104,7 +105,7 @@ pub(crate) fn quote(ws: &WorkingSet, cart: &Cart, quote: &Quote) -> pb::Quote {
         .max()
         .unwrap_or(pb::Availability::InStock);
     pb::Quote {
-        location_id: cart.location_id.to_string(),
+        location_id: quote.location_id.to_string(),
         availability: availability.into(),
         promised_ship_date: quote.ship_date.map(values::date),
         lines: lines.collect(),
@@ -122,7 +123,8 @@ fn availability(offer: &LineOffer) -> pb::Availability {
     }
 }
 
-fn quote_line(ws: &WorkingSet, offer: &LineOffer) -> pb::QuoteLine {
+/// What a line would get, without what it asks for.
+pub(crate) fn quote_line(ws: &WorkingSet, offer: &LineOffer) -> pb::QuoteLine {
     let slot = ws.stock(offer.stock);
     let shortfall = promise::outlook(ws, slot).shortfall;
     let promise = offer.outcome.as_ref().ok();

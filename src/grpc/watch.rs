@@ -46,7 +46,7 @@ impl Pulse {
 }
 
 /// How long a stream lives: streams that began together do not end together.
-fn lifetime(settings: &StreamSettings) -> Duration {
+pub(super) fn lifetime(settings: &StreamSettings) -> Duration {
     let drawn = OsRng.try_next_u32().unwrap_or_default().rem_euclid(201);
     let per_mille = drawn.saturating_add(900);
     let lifetime = settings.lifetime.checked_mul(per_mille).unwrap_or(settings.lifetime);

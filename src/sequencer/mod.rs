@@ -13,10 +13,12 @@
 //! # Ordering
 //! Commands are decided in the order in which they were queued. Only a command on a SKU that is being refilled
 //! in parts, or that would fill more lines than the round has left, is put back, in front of what came after it. A refill
-//! goes on at the end of each round, with lines of its own, in turns if there are several.
+//! goes on at the end of each round, with lines of its own, in turns if there are several. Once a second a round also
+//! takes up what has lapsed at locations where nothing else runs.
 
 pub mod queue;
 pub mod round;
 pub mod runner;
+mod sweep;
 
 pub use queue::{Failure, Limits, Pending, Reply, Sequencer};

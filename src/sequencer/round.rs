@@ -57,7 +57,7 @@ impl Decided {
                 Answer::Adjusted(adjusted) => adjusted.replayed = false,
                 Answer::Inbound(inbound) => inbound.replayed = false,
                 Answer::Location { replayed, .. } | Answer::Item { replayed, .. } => *replayed = false,
-                Answer::Refilled => {}
+                Answer::Refilled | Answer::Lapsed => {}
             }
         }
         self

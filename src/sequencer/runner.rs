@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::queue::{Failure, Limits, Reply, Sequencer, Submission};
 use super::round::{CommandRound, Decided, Outcome};
+use super::sweep::Sweep;
 use crate::allocator::command::{Command, ContinueRefill};
 use crate::allocator::decision::{Answer, Decision};
 use crate::clock::{Clock, monotonic};
@@ -35,7 +36,6 @@ const REST: Duration = Duration::from_millis(50);
 
 /// How long it rests when all that it has was put off.
 const PUT_OFF_REST: Duration = Duration::from_millis(1);
-
 type ReplySender = oneshot::Sender<Result<Reply, Failure>>;
 
 /// A caller whose command is committed but for refills that go on.
@@ -61,6 +61,8 @@ pub struct Runner {
     refills: BTreeSet<ContinueRefill>,
     /// The refill that went on last.
     last_refill: Option<ContinueRefill>,
+    /// When locations where nothing runs are next looked at for what has lapsed.
+    sweep: Sweep,
     /// Commands on SKUs that are being refilled, oldest first.
     deferred: VecDeque<Submission>,
     held: Vec<Held>,
@@ -77,7 +79,7 @@ pub fn sequencer(
 ) -> (Sequencer, Vec<Runner>) {
     let (committed, nudges) = watch::channel(0);
     let (committed, lanes) = (Arc::new(committed), store.lanes().max(1));
-    let (mut queues, mut runners) = (Vec::with_capacity(lanes), Vec::with_capacity(lanes));
+    let (mut queues, mut runners) = (Vec::new(), Vec::new());
     for lane in 0..lanes {
         let (submissions, queue) = mpsc::channel(limits.queue_commands_max);
         queues.push(submissions);
@@ -91,6 +93,7 @@ pub fn sequencer(
             lane: (lane, lanes),
             refills: BTreeSet::new(),
             last_refill: None,
+            sweep: Sweep::default(),
             deferred: VecDeque::new(),
             held: Vec::new(),
         });
@@ -105,9 +108,14 @@ impl Runner {
     /// When no round may be run any more; callers that wait are answered that the store is unavailable.
     pub async fn run(mut self) -> Result<(), Halted> {
         self.find_refills().await?;
-        while let Some(submissions) = self.take().await {
-            self.run_round(submissions).await?;
+        let mut halted = Ok(());
+        while halted.is_ok()
+            && let Some(submissions) = self.take().await
+        {
+            halted = self.run_round(submissions).await;
         }
+        self.sweep.end().await;
+        halted?;
         for submission in self.deferred {
             answer(submission.reply, Err(Failure::ShuttingDown));
         }
@@ -144,6 +152,7 @@ impl Runner {
             tokio::select! {
                 biased;
                 _ = self.queue.recv_many(&mut taken, self.limits.round_commands_max) => {}
+                () = self.sweep.wait() => {}
                 () = self.stop.cancelled(), if !self.queue.is_closed() => {
                     self.queue.close();
                     self.queue.recv_many(&mut taken, self.limits.round_commands_max).await;
@@ -210,10 +219,19 @@ impl Runner {
             commands.push(Command::ContinueRefill(refill));
             callers.push(None);
         }
+        let now = self.clock.now();
+        let (lane, lanes) = self.lane;
+        let lapsed = self.sweep.find(&self.store, now).await?;
+        for lapse in lapsed
+            .into_iter()
+            .filter(|lapse| lane_of(lapse.lane_key(), lanes) == lane)
+        {
+            commands.push(lapse);
+            callers.push(None);
+        }
         if commands.is_empty() {
             return Ok(());
         }
-        let now = self.clock.now();
         let decided = match self.decide_together(now, &commands).await {
             Ok(decided) => decided,
             Err(Halted::Store(error)) if !error.is_fatal() => self.decide_singly(now, &commands, &error).await?,
@@ -222,6 +240,7 @@ impl Runner {
         if decided.iter().any(Decided::is_accepted) {
             self.committed.send_modify(|commits| *commits = commits.wrapping_add(1));
         }
+        self.sweep.note(&commands, &decided);
         self.note_refills(&commands, &decided).await?;
         assert_eq!(decided.len(), callers.len(), "every command of a round is decided");
         let mut put_back = VecDeque::new();

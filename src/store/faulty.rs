@@ -191,6 +191,10 @@ impl<S: Store> Store for FaultyStore<S> {
         self.inner.pending_refills().await
     }
 
+    async fn lapsed_locations(&self, now: Instant) -> Result<Vec<LocationId>, StoreError> {
+        self.inner.lapsed_locations(now).await
+    }
+
     fn invariants(&self) -> Vec<&'static str> {
         self.inner.invariants()
     }

@@ -256,6 +256,12 @@ pub trait Store: Send + Sync + Debug {
     /// When rows cannot be read.
     async fn pending_refills(&self) -> Result<Vec<ContinueRefill>, StoreError>;
 
+    /// Locations where a tentative order has lapsed by an instant and is not cancelled yet, by id.
+    ///
+    /// # Errors
+    /// When rows cannot be read.
+    async fn lapsed_locations(&self, now: Instant) -> Result<Vec<LocationId>, StoreError>;
+
     /// The names of the invariants that [`check_invariant`](Self::check_invariant) knows, in the order to check them.
     fn invariants(&self) -> Vec<&'static str>;
 

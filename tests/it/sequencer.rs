@@ -46,7 +46,7 @@ fn reserve(order_id: &str, text: &str) -> Command {
     let quantity = Quantity::parse(1).expect("a quantity");
     Command::Reserve(Reserve {
         order_id: OrderId::parse(order_id).expect("an id"),
-        location_id: w1(),
+        location_id: Some(w1()),
         lines: vec![ReserveLine {
             sku: sku(text),
             quantity,
@@ -89,6 +89,7 @@ fn location() -> Command {
         calendar,
         rank: 0,
         active: true,
+        inbound_buffer_percent: 0,
     })
 }
 

@@ -50,6 +50,8 @@ pub(crate) fn put_location(request: pb::PutLocationRequest) -> Result<Location, 
     let holidays = holidays(&mut v, &location.holidays);
     let days = location.handling_days.unwrap_or(HANDLING_DAYS_DEFAULT);
     let handling_days = fields::number(&mut v, "location.handling_days", days, 0..=i32::from(HANDLING_DAYS_MAX));
+    let percent = location.inbound_buffer_percent;
+    let inbound_buffer_percent = fields::number(&mut v, "location.inbound_buffer_percent", percent, 0..=100);
     let (rank, active) = (location.rank, location.active.unwrap_or(true));
     let build = || {
         let (time_zone, handling_days) = (time_zone?, handling_days?);
@@ -67,6 +69,7 @@ pub(crate) fn put_location(request: pb::PutLocationRequest) -> Result<Location, 
             calendar,
             rank,
             active,
+            inbound_buffer_percent: inbound_buffer_percent?,
         })
     };
     v.finish(build())

@@ -9,6 +9,7 @@ use crate::domain::ids::{LineNumber, LocationId, OrderId, RequestId, Sku};
 use crate::domain::money::{Amount, Currency};
 use crate::domain::order::{Customer, ORDER_LINES_MAX, Terms};
 use crate::domain::quantity::Quantity;
+use crate::grpc::availability::{SKUS_MAX, Watched};
 use crate::proto::google::r#type as google;
 use crate::proto::holdfast::v1 as pb;
 
@@ -43,20 +44,16 @@ pub(crate) fn reserve(request: pb::ReserveRequest) -> Result<Reserve, Violations
     let customer = request.customer.map(|sent| customer(&mut v, sent));
     let latest = request.latest_acceptable_ship_date;
     let latest_acceptable_ship_date = latest.and_then(|date| fields::date(&mut v, "latest_acceptable_ship_date", date));
-    v.check(
-        request.payment_deadline.is_none(),
-        "payment_deadline",
-        "is not accepted by this version: leave it out and place the order once it is paid",
-    );
+    let deadline = request.payment_deadline;
+    let payment_deadline = deadline.and_then(|deadline| fields::instant(&mut v, "payment_deadline", deadline));
     let terms = Terms {
         customer,
         in_stock_only: request.in_stock_only,
         latest_acceptable_ship_date,
-        payment_deadline: None,
+        payment_deadline,
     };
     let currency = prices.currency;
-    let parts = order_id.zip(location_id);
-    v.finish(parts.map(|(order_id, location_id)| Reserve {
+    v.finish(order_id.map(|order_id| Reserve {
         order_id,
         location_id,
         lines,
@@ -113,8 +110,8 @@ fn customer(v: &mut Violations, customer: pb::Customer) -> Customer {
 /// A cart to be quoted.
 #[derive(Debug)]
 pub(crate) struct Cart {
-    /// Where it would be filled.
-    pub(crate) location_id: LocationId,
+    /// Where it would be filled; `None` for the best of all locations.
+    pub(crate) location_id: Option<LocationId>,
     /// Its lines, without prices.
     pub(crate) lines: Vec<ReserveLine>,
 }
@@ -135,7 +132,35 @@ pub(crate) fn quote(request: pb::QuoteRequest) -> Result<Cart, Violations> {
             price: None,
         })
     });
-    v.finish(location_id.map(|location_id| Cart { location_id, lines }))
+    v.finish(Some(Cart { location_id, lines }))
+}
+
+/// Parses what an item page is to be told.
+///
+/// # Errors
+/// Every fault of the message.
+pub(crate) fn watched(request: &pb::WatchAvailabilityRequest) -> Result<Watched, Violations> {
+    let mut v = Violations::default();
+    let location_id = fields::filled_at(&mut v, &request.location_id);
+    let mut seen = BTreeSet::new();
+    let skus = fields::list(&mut v, "skus", request.skus.iter().collect(), SKUS_MAX, |v, at, sku| {
+        let path = format_args!("skus[{at}]");
+        v.check(seen.insert(sku), path, "stands on an earlier place: name each SKU once");
+        v.take(path, Sku::parse(sku))
+    });
+    let quantity_cap = request.available_quantity_cap;
+    if let Some(cap) = quantity_cap {
+        v.check(
+            cap >= 0,
+            "available_quantity_cap",
+            format_args!("is {cap}, must be 0 or more"),
+        );
+    }
+    v.finish(Some(Watched {
+        location_id,
+        skus,
+        quantity_cap,
+    }))
 }
 
 /// Parses a cancellation.
@@ -190,12 +215,12 @@ fn cancel_lines(v: &mut Violations, lines: Vec<pb::CancelLine>) -> Vec<CancelLin
     })
 }
 
-/// Parses the id of an order to be read.
+/// Parses the id of an order.
 ///
 /// # Errors
 /// Every fault of the message.
-pub(crate) fn get_order(request: &pb::GetOrderRequest) -> Result<OrderId, Violations> {
+pub(crate) fn order_id(text: &str) -> Result<OrderId, Violations> {
     let mut v = Violations::default();
-    let order_id = v.take("order_id", OrderId::parse(&request.order_id));
+    let order_id = v.take("order_id", OrderId::parse(text));
     v.finish(order_id)
 }

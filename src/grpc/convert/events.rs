@@ -17,6 +17,8 @@ use pb::event::Payload as Spelled;
 pub(crate) fn event_type(payload: &Payload) -> pb::EventType {
     match payload {
         Payload::OrderPlaced(_) => pb::EventType::OrderPlaced,
+        Payload::OrderConfirmed(_) => pb::EventType::OrderConfirmed,
+        Payload::OrderLapsed(_) => pb::EventType::OrderLapsed,
         Payload::OrderReleased(_) => pb::EventType::OrderReleased,
         Payload::ReleaseRevoked(_) => pb::EventType::ReleaseRevoked,
         Payload::ReleaseAcknowledged(_) => pb::EventType::ReleaseAcknowledged,
@@ -46,6 +48,12 @@ pub(crate) fn event(location_id: &LocationId, event: &Event) -> pb::Event {
 fn payload(location_id: &LocationId, payload: &Payload) -> Spelled {
     match payload {
         Payload::OrderPlaced(p) => Spelled::OrderPlaced(order_placed(p)),
+        Payload::OrderConfirmed(p) => Spelled::OrderConfirmed(pb::OrderConfirmed { sequence: p.sequence.0 }),
+        Payload::OrderLapsed(p) => Spelled::OrderLapsed(pb::OrderLapsed {
+            payment_deadline: Some(values::timestamp(p.payment_deadline)),
+            lines: values::line_quantities(&p.lines),
+            refund: p.refund.map(values::money),
+        }),
         Payload::OrderReleased(p) => Spelled::OrderReleased(order_released(p)),
         Payload::ReleaseRevoked(p) => Spelled::ReleaseRevoked(pb::ReleaseRevoked {
             sequence: p.sequence.0,
@@ -94,6 +102,7 @@ fn order_placed(placed: &OrderPlaced) -> pb::OrderPlaced {
         calendar_version: placed.calendar_version,
         in_stock_only: placed.terms.in_stock_only,
         latest_acceptable_ship_date: placed.terms.latest_acceptable_ship_date.map(values::date),
+        payment_deadline: placed.terms.payment_deadline.map(values::timestamp),
     }
 }
 
@@ -120,7 +129,8 @@ fn placed_line(currency: Option<Currency>, at: usize, line: &PlacedLine) -> pb::
     }
 }
 
-fn basis(basis: &Basis) -> pb::PromiseBasis {
+/// What a promise was based on.
+pub(crate) fn basis(basis: &Basis) -> pb::PromiseBasis {
     let (inbound, lead_time_days) = match &basis.supply {
         Supply::OnHand => (None, None),
         Supply::Inbound {
@@ -163,6 +173,7 @@ pub(crate) fn release_cause(cause: ReleaseCause) -> pb::ReleaseCause {
         ReleaseCause::Cancellation => pb::ReleaseCause::Cancellation,
         ReleaseCause::Adjustment => pb::ReleaseCause::Adjustment,
         ReleaseCause::SafetyStock => pb::ReleaseCause::SafetyStock,
+        ReleaseCause::Lapse => pb::ReleaseCause::Lapse,
     }
 }
 

@@ -111,6 +111,18 @@ fn inbound_state(state: pb::InboundState) -> Option<InboundState> {
     }
 }
 
+/// Parses which held stock to list.
+///
+/// # Errors
+/// Every fault of the message.
+pub(crate) fn held_stock(request: &pb::ListHeldStockRequest) -> Result<(LocationId, Paging<Sequence>), Violations> {
+    let mut v = Violations::default();
+    let location_id = v.take("location_id", LocationId::parse(&request.location_id));
+    let list = format!("ListHeldStock\n{}", request.location_id);
+    let paging = Paging::parse(&mut v, request.page_size, &request.page_token, list);
+    v.finish(location_id.map(|location_id| (location_id, paging)))
+}
+
 /// Which counters to list.
 #[derive(Debug)]
 pub(crate) struct Stocks {

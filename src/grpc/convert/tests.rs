@@ -65,7 +65,7 @@ fn a_good_order_is_parsed_whole() {
 fn every_fault_of_an_order_is_named_in_one_answer() {
     let request = pb::ReserveRequest {
         order_id: " O-1".to_owned(),
-        location_id: String::new(),
+        location_id: " ".to_owned(),
         lines: vec![
             pb::ReserveLine {
                 sku: String::new(),
@@ -84,7 +84,7 @@ fn every_fault_of_an_order_is_named_in_one_answer() {
             locale: "l".repeat(36),
         }),
         latest_acceptable_ship_date: Some(date(2026, 2, 30)),
-        payment_deadline: Some(prost_types::Timestamp::default()),
+        payment_deadline: Some(prost_types::Timestamp { seconds: -1, nanos: 0 }),
         in_stock_only: true,
     };
     let expected = [
@@ -373,9 +373,16 @@ fn a_shipment_has_parcels_and_lies_not_far_ahead() {
 }
 
 #[test]
-fn an_order_without_a_location_is_told_that_none_is_chosen() {
-    let faults = checkout::quote(pb::QuoteRequest::default()).expect_err("faults");
-    let first = faults.kept().first().expect("a fault");
-    assert_eq!(first.field, "location_id");
-    assert!(first.description.contains("does not choose a location"), "{first:?}");
+fn an_order_may_leave_the_location_to_the_service() {
+    let line = pb::QuoteRequestLine {
+        sku: "A".to_owned(),
+        quantity: 1,
+    };
+    let request = |location_id: &str| pb::QuoteRequest {
+        location_id: location_id.to_owned(),
+        lines: vec![line.clone()],
+    };
+    assert_eq!(checkout::quote(request("")).expect("a cart").location_id, None);
+    assert!(checkout::quote(request("W1")).expect("a cart").location_id.is_some());
+    assert_eq!(faults(checkout::quote(request(" W1"))), ["location_id"]);
 }

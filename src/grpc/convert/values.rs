@@ -127,6 +127,7 @@ pub(crate) fn location(location: &Location) -> pb::Location {
         rank: location.rank,
         active: Some(location.active),
         calendar_version: calendar.version,
+        inbound_buffer_percent: i32::from(location.inbound_buffer_percent),
     }
 }
 

@@ -112,6 +112,7 @@ fn weight(event: &Event) -> usize {
     let lines = match &event.payload {
         Payload::OrderPlaced(p) => of(p.lines.len(), size_of::<PlacedLine>()),
         Payload::OrderReleased(p) => units(&p.lines),
+        Payload::OrderLapsed(p) => units(&p.lines),
         Payload::OrderShipped(p) => units(&p.lines).saturating_add(of(p.parcels.len(), TEXT_BYTES)),
         Payload::OrderShippedAfterCancel(p) => units(&p.lines).saturating_add(of(p.parcels.len(), TEXT_BYTES)),
         Payload::OrderCancelled(p) => units(&p.lines).saturating_add(p.reason.len()),
@@ -120,7 +121,10 @@ fn weight(event: &Event) -> usize {
         Payload::StockAdjusted(p) => p.note.len(),
         Payload::InboundChanged(p) => of(p.lines.len(), size_of::<InboundLine>()),
         Payload::LocationChanged(p) => of(p.calendar.holidays.len(), 0),
-        Payload::ReleaseRevoked(_) | Payload::ReleaseAcknowledged(_) | Payload::SafetyStockChanged(_) => 0,
+        Payload::OrderConfirmed(_)
+        | Payload::ReleaseRevoked(_)
+        | Payload::ReleaseAcknowledged(_)
+        | Payload::SafetyStockChanged(_) => 0,
     };
     size_of::<Event>().saturating_add(of(4, 0)).saturating_add(lines)
 }

@@ -124,7 +124,13 @@ fn settled(wanted: &Wants) -> Wants {
 }
 
 /// What an order has to look forward to; rows that are not loaded are noted.
-fn outlook(ws: &WorkingSet, location: &Location, order: &Order, ahead: &[Units], missing: &mut Wants) -> Outlook {
+pub(super) fn outlook(
+    ws: &WorkingSet,
+    location: &Location,
+    order: &Order,
+    ahead: &[Units],
+    missing: &mut Wants,
+) -> Outlook {
     for line in lacking_lines(order) {
         let key = (location.location_id.clone(), line.sku.clone());
         match ws.stock_of(&location.location_id, &line.sku) {
@@ -138,16 +144,11 @@ fn outlook(ws: &WorkingSet, location: &Location, order: &Order, ahead: &[Units],
         let coming = ws
             .stock_of(&location.location_id, &line.sku)
             .map(|slot| promise::outlook(ws, slot));
-        let nothing = promise::Outlook {
-            inbounds: &[],
-            lead_time_days: None,
-            shortfall: Units::ZERO,
-        };
         let position = usize::try_from(line.number.0)
             .ok()
             .and_then(|number| number.checked_sub(1));
         let ahead = position.and_then(|at| ahead.get(at)).copied().unwrap_or(Units::ZERO);
-        (coming.unwrap_or(nothing), ahead)
+        (coming.unwrap_or_else(promise::Outlook::nothing), ahead)
     });
     Outlook {
         estimated_ship_date,

@@ -51,6 +51,7 @@ fn brussels(on_hand: i64, safety_stock: i64) -> (WorkingSet, Index<LocationSlot>
         calendar,
         rank: 0,
         active: true,
+        inbound_buffer_percent: 0,
     };
     let item = Item {
         sku: sku("SCREW"),
@@ -99,7 +100,7 @@ fn reserve(ws: &mut WorkingSet, id: &str, quantity: i64) -> Box<OrderAnswer> {
     let terms = Terms::default();
     let command = Reserve {
         order_id,
-        location_id: bru(),
+        location_id: Some(bru()),
         lines: vec![line(quantity)],
         currency: None,
         terms,
@@ -131,7 +132,7 @@ where
 
 fn cart(quantity: i64) -> Cart {
     Cart {
-        location_id: bru(),
+        location_id: Some(bru()),
         lines: vec![line(quantity)],
     }
 }

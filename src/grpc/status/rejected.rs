@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use chrono::SecondsFormat;
 use tonic::{Code, Status};
 
 use super::Fault;
-use crate::domain::ids::Sku;
+use crate::domain::ids::{OrderId, Sku};
 use crate::domain::order::OrderState;
 use crate::domain::rejection::{LineReason, LineRejection, Rejection};
 use crate::grpc::convert::values;
@@ -24,6 +25,8 @@ pub(crate) enum SkuField {
     Lines,
     /// In `inbound.lines[i].sku`.
     InboundLines,
+    /// In `skus[i]`.
+    List,
     /// In `sku`.
     Single,
 }
@@ -33,6 +36,7 @@ impl SkuField {
         match self {
             Self::Lines => format!("lines[{at}].sku"),
             Self::InboundLines => format!("inbound.lines[{at}].sku"),
+            Self::List => format!("skus[{at}]"),
             Self::Single => "sku".to_owned(),
         }
     }
@@ -66,6 +70,7 @@ pub(crate) fn rejected(rejection: Rejection, sku_field: SkuField) -> Status {
             let message = format!("location {id:?} takes no new orders");
             refused("LOCATION_INACTIVE", id.as_str(), &message).with("location_id", &id)
         }
+        Rejection::NoActiveLocation => refused("LOCATION_INACTIVE", "location_id", "no location takes new orders"),
         Rejection::Lines(lines) => refused_lines(&lines),
         Rejection::PromiseLaterThanAccepted {
             promised,
@@ -79,23 +84,22 @@ pub(crate) fn rejected(rejection: Rejection, sku_field: SkuField) -> Status {
         }
         Rejection::OrderNotReleased(id, state) => {
             let message = format!("order {id:?} is {}, not released", word(state));
-            refused("ORDER_NOT_RELEASED", id.as_str(), &message)
-                .with("order_id", &id)
-                .with("state", name(state))
-        }
-        Rejection::OrderShipped(id) => {
-            let message = format!("order {id:?} has shipped");
-            refused("ORDER_SHIPPED", id.as_str(), &message).with("order_id", &id)
-        }
-        Rejection::OrderCancelled(id) => {
-            let message = format!("order {id:?} is cancelled");
-            refused("ORDER_CANCELLED", id.as_str(), &message).with("order_id", &id)
+            in_state("ORDER_NOT_RELEASED", &id, state, &message)
         }
         Rejection::OrderNotCancelled(id, state) => {
             let message = format!("order {id:?} is {}, not cancelled", word(state));
-            refused("ORDER_NOT_CANCELLED", id.as_str(), &message)
-                .with("order_id", &id)
-                .with("state", name(state))
+            in_state("ORDER_NOT_CANCELLED", &id, state, &message)
+        }
+        Rejection::NotTentative(id, state) => {
+            let message = format!("order {id:?} is {}, and never waited for a payment", word(state));
+            in_state("NOT_TENTATIVE", &id, state, &message)
+        }
+        Rejection::OrderShipped(id) => of_order("ORDER_SHIPPED", &id, &format!("order {id:?} has shipped")),
+        Rejection::OrderCancelled(id) => of_order("ORDER_CANCELLED", &id, &format!("order {id:?} is cancelled")),
+        Rejection::PaymentDeadlinePassed(id, deadline) => {
+            let deadline = deadline.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+            let message = format!("order {id:?} lapsed at {deadline}: place it anew, or pay back what came");
+            of_order("PAYMENT_DEADLINE_PASSED", &id, &message).with("payment_deadline", deadline)
         }
         Rejection::OnHandBelowZero { sku, on_hand, taken } => {
             let message = format!("{taken} units of {sku:?} would go, and {on_hand} are on hand: count the shelf");
@@ -112,6 +116,16 @@ pub(crate) fn rejected(rejection: Rejection, sku_field: SkuField) -> Status {
 fn refused(reason: &'static str, subject: &str, message: &str) -> Fault {
     let fault = Fault::new(Code::FailedPrecondition, reason, message);
     fault.precondition(reason, subject, message)
+}
+
+/// A refusal because of an order.
+fn of_order(reason: &'static str, id: &OrderId, message: &str) -> Fault {
+    refused(reason, id.as_str(), message).with("order_id", id)
+}
+
+/// A refusal because of the state of an order.
+fn in_state(reason: &'static str, id: &OrderId, state: OrderState, message: &str) -> Fault {
+    of_order(reason, id, message).with("state", name(state))
 }
 
 fn unknown_skus(unknown: &[(usize, Sku)], sku_field: SkuField) -> Fault {

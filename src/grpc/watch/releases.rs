@@ -185,6 +185,8 @@ impl ReleaseStream {
                 Item::Revocation(releases::revocation(event, revoked))
             }
             Payload::OrderPlaced(_)
+            | Payload::OrderConfirmed(_)
+            | Payload::OrderLapsed(_)
             | Payload::OrderReleased(_)
             | Payload::ReleaseRevoked(_)
             | Payload::ReleaseAcknowledged(_)

@@ -99,25 +99,26 @@ WITH numbers AS (
 ), new_orders AS (
     INSERT INTO orders (
         location_key, sequence, order_id, state, lacking, placed_at_us, promised_ship_date, calendar_version,
-        event_sequence, currency, terms, released_at_us, ship_by_date, shipped_at_us, cancelled_at_us, shipment
+        event_sequence, currency, terms, released_at_us, ship_by_date, shipped_at_us, cancelled_at_us, shipment,
+        payment_deadline_us, confirmed_at_us
     )
     SELECT * FROM unnest(
         $14::bigint[], $15::bigint[], $16::text[], $17::bigint[], $18::bigint[], $19::bigint[], $20::date[],
         $21::bigint[], $22::bigint[], $23::text[], $24::text[], $25::bigint[], $26::date[], $27::bigint[],
-        $28::bigint[], $29::text[]
+        $28::bigint[], $29::text[], $30::bigint[], $31::bigint[]
     )
     RETURNING 1
 ), changed_orders AS (
     UPDATE orders AS o SET
         state = c.state, lacking = c.lacking, event_sequence = c.event_sequence, released_at_us = c.released_at_us,
         ship_by_date = c.ship_by_date, shipped_at_us = c.shipped_at_us, cancelled_at_us = c.cancelled_at_us,
-        shipment = c.shipment
+        shipment = c.shipment, confirmed_at_us = c.confirmed_at_us
     FROM unnest(
-        $30::bigint[], $31::bigint[], $32::bigint[], $33::bigint[], $34::bigint[], $35::bigint[], $36::date[],
-        $37::bigint[], $38::bigint[], $39::text[]
+        $32::bigint[], $33::bigint[], $34::bigint[], $35::bigint[], $36::bigint[], $37::bigint[], $38::date[],
+        $39::bigint[], $40::bigint[], $41::text[], $42::bigint[]
     ) AS c (
         location_key, sequence, state, lacking, event_sequence, released_at_us, ship_by_date, shipped_at_us,
-        cancelled_at_us, shipment
+        cancelled_at_us, shipment, confirmed_at_us
     )
     WHERE o.location_key = c.location_key AND o.sequence = c.sequence
     RETURNING 1
@@ -127,8 +128,8 @@ WITH numbers AS (
         price_units, price_nanos, refunded_units, refunded_nanos, basis
     )
     SELECT * FROM unnest(
-        $40::bigint[], $41::bigint[], $42::bigint[], $43::bigint[], $44::bigint[], $45::bigint[], $46::bigint[],
-        $47::date[], $48::date[], $49::bigint[], $50::bigint[], $51::bigint[], $52::bigint[], $53::text[]
+        $43::bigint[], $44::bigint[], $45::bigint[], $46::bigint[], $47::bigint[], $48::bigint[], $49::bigint[],
+        $50::date[], $51::date[], $52::bigint[], $53::bigint[], $54::bigint[], $55::bigint[], $56::text[]
     )
     RETURNING 1
 ), changed_lines AS (
@@ -136,13 +137,13 @@ WITH numbers AS (
         cancelled = c.cancelled, lacking = c.lacking, refunded_units = c.refunded_units,
         refunded_nanos = c.refunded_nanos
     FROM unnest(
-        $54::bigint[], $55::bigint[], $56::bigint[], $57::bigint[], $58::bigint[], $59::bigint[], $60::bigint[]
+        $57::bigint[], $58::bigint[], $59::bigint[], $60::bigint[], $61::bigint[], $62::bigint[], $63::bigint[]
     ) AS c (location_key, sequence, line_number, cancelled, lacking, refunded_units, refunded_nanos)
     WHERE l.location_key = c.location_key AND l.sequence = c.sequence AND l.line_number = c.line_number
     RETURNING 1
 ), new_events AS (
     INSERT INTO events (location_key, event_sequence, at_us, order_id, payload)
-    SELECT * FROM unnest($61::bigint[], $62::bigint[], $63::bigint[], $64::text[], $65::text[])
+    SELECT * FROM unnest($64::bigint[], $65::bigint[], $66::bigint[], $67::text[], $68::text[])
     RETURNING 1
 )
 SELECT (SELECT count(*) FROM numbers), (SELECT count(*) FROM counters), (SELECT count(*) FROM directory),

@@ -289,6 +289,8 @@ pub(super) const ALL: [Invariant; 14] = [
             ) AS told
             WHERE kind IS NULL OR CASE kind
                 WHEN 'order_placed' THEN state NOT IN (1, 2)
+                WHEN 'order_confirmed' THEN state <> 2
+                WHEN 'order_lapsed' THEN state <> 5
                 WHEN 'order_released' THEN state <> 3
                 WHEN 'release_revoked' THEN state <> 2
                 WHEN 'order_shipped' THEN state <> 4

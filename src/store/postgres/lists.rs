@@ -145,6 +145,17 @@ JOIN items AS i ON i.sku_key = s.sku_key
 WHERE s.pending_refill IS NOT NULL
 ORDER BY l.location_id, i.sku";
 
+pub(super) const LIST_LAPSED_LOCATIONS: &str = concat!(
+    "-- list_lapsed_locations\nSELECT k.at - 1, l.location_id\n",
+    given!(ints "now_us"),
+    "CROSS JOIN locations AS l
+WHERE EXISTS (
+    SELECT 1 FROM orders AS o
+    WHERE o.location_key = l.location_key AND o.state = 1 AND o.payment_deadline_us <= k.now_us
+)
+ORDER BY l.location_id"
+);
+
 pub(super) const LIST_LOGS: &str = "-- list_logs
 SELECT 0::bigint, l.location_id, n.next_event,
     (SELECT min(e.event_sequence) FROM events AS e WHERE e.location_key = n.location_key)

@@ -334,6 +334,10 @@ impl Store for PostgresStore {
         ))
     }
 
+    async fn lapsed_locations(&self, now: Instant) -> Result<Vec<LocationId>, StoreError> {
+        read!(self, |connection| tables::lists::lapsed_locations(connection, now))
+    }
+
     async fn renew_epoch(&self) -> Result<(), StoreError> {
         open::renew_epoch(&self.options.connect).await
     }

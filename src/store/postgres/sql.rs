@@ -6,8 +6,8 @@ use super::super::tables::Load;
 use super::super::tables::columns::{line_columns, order_columns, stock_columns};
 use super::lists::{
     DELETE_EVENTS, FIND_HORIZONS, FIND_LAST_EVENT, LIST_BACKLOG, LIST_EVENTS, LIST_INBOUND_LINES, LIST_INBOUNDS,
-    LIST_ITEMS, LIST_LOCATIONS, LIST_LOGS, LIST_OPEN_ORDERS, LIST_ORDERS, LIST_PENDING_REFILLS, LIST_STOCK,
-    PUT_HORIZON,
+    LIST_ITEMS, LIST_LAPSED_LOCATIONS, LIST_LOCATIONS, LIST_LOGS, LIST_OPEN_ORDERS, LIST_ORDERS, LIST_PENDING_REFILLS,
+    LIST_STOCK, PUT_HORIZON,
 };
 
 /// The text of a statement that finds rows.
@@ -22,6 +22,7 @@ pub(super) const fn text(statement: Load) -> &'static str {
         Load::Places => LOAD_PLACES,
         Load::Orders => LOAD_ORDERS,
         Load::Lines => LOAD_LINES,
+        Load::Due => LOAD_DUE,
         Load::Cancellations => LOAD_CANCELLATIONS,
         Load::Receipts => LOAD_RECEIPTS,
         Load::Adjustments => LOAD_ADJUSTMENTS,
@@ -42,6 +43,7 @@ pub(super) const fn text(statement: Load) -> &'static str {
         Load::ListEvents => LIST_EVENTS,
         Load::LastEvent => FIND_LAST_EVENT,
         Load::PendingRefills => LIST_PENDING_REFILLS,
+        Load::LapsedLocations => LIST_LAPSED_LOCATIONS,
         Load::Logs => LIST_LOGS,
         Load::Horizons => FIND_HORIZONS,
         Load::PutHorizon => PUT_HORIZON,
@@ -189,6 +191,16 @@ const LOAD_LINES: &str = concat!(
 ORDER BY k.at, l.line_number"
 );
 
+const LOAD_DUE: &str = "-- load_due
+SELECT k.at - 1, o.location_key, o.sequence
+FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS k (location_key, now_us, most, at)
+CROSS JOIN LATERAL (
+    SELECT location_key, sequence FROM orders
+    WHERE location_key = k.location_key AND state = 1 AND payment_deadline_us <= k.now_us
+    ORDER BY location_key, payment_deadline_us, sequence
+    LIMIT k.most
+) AS o";
+
 const LOAD_CANCELLATIONS: &str = concat!(
     "-- load_cancellations
 SELECT k.at - 1, c.location_key, c.sequence, c.request_id, c.content, c.cancelled, c.completes, c.refund_units, c.refund_nanos\n",
@@ -275,15 +287,16 @@ ORDER BY o.location_key, o.sequence"
 );
 
 const LOAD_UNITS_AHEAD: &str = "-- load_units_ahead
-SELECT k.at - 1, coalesce((
-    SELECT sum(q.lacking)
+SELECT k.at - 1, ahead.units, ahead.lines
+FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
+    WITH ORDINALITY AS k (location_key, sku_key, low_sequence, low_line, high_sequence, high_line, at)
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(q.lacking), 0)::bigint AS units, count(*) AS lines
     FROM order_lines AS q
     WHERE q.location_key = k.location_key AND q.sku_key = k.sku_key AND q.lacking > 0
         AND (q.sequence, q.line_number) >= (k.low_sequence, k.low_line)
         AND (q.sequence, q.line_number) < (k.high_sequence, k.high_line)
-), 0)::bigint
-FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
-    WITH ORDINALITY AS k (location_key, sku_key, low_sequence, low_line, high_sequence, high_line, at)
+) AS ahead
 ORDER BY k.at";
 
 /// The texts beside those of [`text`].

@@ -76,13 +76,14 @@ INSERT INTO order_directory (order_id, location_key, sequence) VALUES (?1, ?2, ?
 const INSERT_ORDERS: &str = "-- insert_orders
 INSERT INTO orders (
     location_key, sequence, order_id, state, lacking, placed_at_us, promised_ship_date, calendar_version, event_sequence,
-    currency, terms, released_at_us, ship_by_date, shipped_at_us, cancelled_at_us, shipment
-) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
+    currency, terms, released_at_us, ship_by_date, shipped_at_us, cancelled_at_us, shipment, payment_deadline_us,
+    confirmed_at_us
+) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
 
 const UPDATE_ORDERS: &str = "-- update_orders
 UPDATE orders SET
     state = ?3, lacking = ?4, event_sequence = ?5, released_at_us = ?6, ship_by_date = ?7, shipped_at_us = ?8,
-    cancelled_at_us = ?9, shipment = ?10
+    cancelled_at_us = ?9, shipment = ?10, confirmed_at_us = ?11
 WHERE location_key = ?1 AND sequence = ?2";
 
 const INSERT_LINES: &str = "-- insert_lines

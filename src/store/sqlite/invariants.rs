@@ -287,6 +287,8 @@ pub(super) const ALL: [Invariant; 14] = [
             )
             WHERE kind IS NULL AND event_sequence >= coalesce(oldest_event, 1) OR CASE kind
                 WHEN 'order_placed' THEN state NOT IN (1, 2)
+                WHEN 'order_confirmed' THEN state <> 2
+                WHEN 'order_lapsed' THEN state <> 5
                 WHEN 'order_released' THEN state <> 3
                 WHEN 'release_revoked' THEN state <> 2
                 WHEN 'release_acknowledged' THEN state <> 3

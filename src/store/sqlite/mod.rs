@@ -304,6 +304,12 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn lapsed_locations(&self, now: Instant) -> Result<Vec<LocationId>, StoreError> {
+        self.readers
+            .read(move |connection| at_once(lists::lapsed_locations(connection, now)))
+            .await
+    }
+
     async fn renew_epoch(&self) -> Result<(), StoreError> {
         let mut writer = self.writer.lock().await;
         let connection = &mut writer.as_mut().ok_or_else(closed)?.connection;

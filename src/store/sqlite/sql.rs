@@ -16,6 +16,7 @@ pub(super) const fn text(statement: Load) -> &'static str {
         Load::Places => LOAD_PLACES,
         Load::Orders => LOAD_ORDERS,
         Load::Lines => LOAD_LINES,
+        Load::Due => LOAD_DUE,
         Load::Cancellations => LOAD_CANCELLATIONS,
         Load::Receipts => LOAD_RECEIPTS,
         Load::Adjustments => LOAD_ADJUSTMENTS,
@@ -36,6 +37,7 @@ pub(super) const fn text(statement: Load) -> &'static str {
         Load::ListEvents => LIST_EVENTS,
         Load::LastEvent => FIND_LAST_EVENT,
         Load::PendingRefills => LIST_PENDING_REFILLS,
+        Load::LapsedLocations => LIST_LAPSED_LOCATIONS,
         Load::Logs => LIST_LOGS,
         Load::Horizons => FIND_HORIZONS,
         Load::PutHorizon => PUT_HORIZON,
@@ -134,6 +136,13 @@ SELECT ",
     " FROM order_lines AS l WHERE l.location_key = ?1 AND l.sequence = ?2 ORDER BY l.line_number"
 );
 
+const LOAD_DUE: &str = "-- load_due
+SELECT location_key, sequence
+FROM orders INDEXED BY orders_tentative
+WHERE location_key = ?1 AND state = 1 AND payment_deadline_us <= ?2
+ORDER BY payment_deadline_us, sequence
+LIMIT ?3";
+
 const LOAD_CANCELLATIONS: &str = "-- load_cancellations
 SELECT location_key, sequence, request_id, content, cancelled, completes, refund_units, refund_nanos
 FROM cancellations WHERE location_key = ?1 AND sequence = ?2";
@@ -177,7 +186,7 @@ WHERE o.location_key = ?1 AND o.state IN (1, 2, 3) AND EXISTS (
 )";
 
 const LOAD_UNITS_AHEAD: &str = "-- load_units_ahead
-SELECT coalesce(sum(lacking), 0)
+SELECT coalesce(sum(lacking), 0), count(*)
 FROM order_lines INDEXED BY order_lines_queue
 WHERE location_key = ?1 AND sku_key = ?2 AND lacking > 0
     AND (sequence, line_number) >= (?3, ?4) AND (sequence, line_number) < (?5, ?6)";
@@ -280,6 +289,15 @@ CROSS JOIN locations AS l ON l.location_key = s.location_key
 CROSS JOIN items AS i ON i.sku_key = s.sku_key
 WHERE s.pending_refill IS NOT NULL
 ORDER BY l.location_id, i.sku";
+
+const LIST_LAPSED_LOCATIONS: &str = "-- list_lapsed_locations
+SELECT l.location_id
+FROM locations AS l
+WHERE EXISTS (
+    SELECT 1 FROM orders AS o INDEXED BY orders_tentative
+    WHERE o.location_key = l.location_key AND o.state = 1 AND o.payment_deadline_us <= ?1
+)
+ORDER BY l.location_id";
 
 const LIST_LOGS: &str = "-- list_logs
 SELECT l.location_id, n.next_event,

@@ -210,6 +210,7 @@ pub(super) fn order(cells: Cells<'_, impl Row>) -> Cell<Order> {
         cancelled_at: cells.maybe_instant(13, "cancelled_at_us")?,
         shipment: None,
         event_sequence: EventSequence(cells.int(15, "event_sequence")?),
+        confirmed_at: cells.maybe_instant(16, "confirmed_at_us")?,
         lines: Vec::new(),
     };
     handling.unwrap_or_default().put_on(&mut order);

@@ -124,7 +124,8 @@ impl Changes {
             .int(order.event_sequence.0)
             .maybe_text(order.currency.map(Currency::code));
         let row = row.maybe_json(codec::stored_terms(&order.terms));
-        ending(row, order);
+        let row = ending(row, order).maybe_instant(order.terms.payment_deadline);
+        row.maybe_instant(order.confirmed_at).end();
         for line in &order.lines {
             self.add_new_line(location, sequence, line);
         }
@@ -143,7 +144,9 @@ impl Changes {
         let order = &slot.order;
         let row = self.row(Table::Orders).int(location).int(order.sequence.0);
         let row = row.int(codec::order_state_number(order.state)).int(order.lacking.get());
-        ending(row.int(order.event_sequence.0), order);
+        ending(row.int(order.event_sequence.0), order)
+            .maybe_instant(order.confirmed_at)
+            .end();
         let numbers: BTreeSet<LineNumber> = slot.changed_lines.iter().copied().collect();
         for line in numbers.into_iter().filter_map(|number| order.line(number)) {
             let row = self.row(Table::Lines).int(location).int(order.sequence.0);
@@ -203,10 +206,10 @@ impl Changes {
 }
 
 /// The cells of an order that tell its release, shipment and end.
-fn ending(row: RowCells<'_>, order: &Order) {
+fn ending<'a>(row: RowCells<'a>, order: &Order) -> RowCells<'a> {
     let row = row.maybe_instant(order.released_at).maybe_date(order.ship_by_date);
     let row = row.maybe_instant(order.shipped_at).maybe_instant(order.cancelled_at);
-    row.maybe_json(codec::Handling::of(order).as_ref()).end();
+    row.maybe_json(codec::Handling::of(order).as_ref())
 }
 
 /// The locations where something changed.

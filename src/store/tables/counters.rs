@@ -42,6 +42,19 @@ impl<D: Database> Loader<'_, D> {
         Ok(())
     }
 
+    /// Loads items and their counters at every location; the items alone where there is none. All locations are loaded.
+    pub(super) async fn load_anywhere(&mut self, skus: &[Sku]) -> Result<(), StoreError> {
+        let locations = &self.loaded.ws.locations;
+        if locations.is_empty() {
+            return self.load_items_everywhere(skus).await;
+        }
+        let ids = locations.iter().map(|(_, slot)| slot.location.location_id.clone());
+        let pairs: Vec<_> = ids
+            .flat_map(|id| skus.iter().map(move |sku| (id.clone(), sku.clone())))
+            .collect();
+        self.load_stock(&pairs).await
+    }
+
     /// Adds an item and its counters from what is kept; answers whether it was.
     fn add_kept(&mut self, location: Option<Index<LocationSlot>>, sku: &Sku) -> bool {
         let Some(location) = location else { return false };

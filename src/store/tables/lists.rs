@@ -7,6 +7,7 @@ use super::Database;
 use super::cells::{self, Cells};
 use super::statements::Load;
 use crate::allocator::command::ContinueRefill;
+use crate::domain::Instant;
 use crate::domain::catalog::{Item, Location};
 use crate::domain::event::Event;
 use crate::domain::ids::{EventSequence, InboundId, LineNumber, LocationId, OrderId, Sequence, Sku};
@@ -235,4 +236,13 @@ pub(in crate::store) async fn pending_refills<D: Database>(database: &mut D) -> 
         })
     });
     listed.collect()
+}
+
+/// Locations where a tentative order has lapsed by an instant, by id.
+pub(in crate::store) async fn lapsed_locations<D: Database>(database: &mut D, now: Instant) -> Listed<Vec<LocationId>> {
+    let given = Load::LapsedLocations.ints([now.timestamp_micros()]);
+    let rows = database.load(Load::LapsedLocations, &given).await?;
+    rows.iter()
+        .map(|row| Cells::new(row, "locations", 1).parsed(0, "location_id", LocationId::parse))
+        .collect()
 }

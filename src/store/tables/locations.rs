@@ -23,7 +23,7 @@ impl<D: Database> Loader<'_, D> {
         places: &BTreeSet<PlaceKey>,
     ) -> Result<(), StoreError> {
         let keys: BTreeSet<i64> = places.iter().map(|(location_key, _)| *location_key).collect();
-        let which = if footprint.catalog || !footprint.items.is_empty() {
+        let which = if footprint.catalog || !footprint.items.is_empty() || !footprint.anywhere.is_empty() {
             Which::All
         } else {
             let ids = ids_of_locations(footprint);

@@ -24,6 +24,9 @@ pub(in crate::store) enum Load {
     Orders,
     /// Lines of orders, by location key and sequence.
     Lines,
+    /// Places of tentative orders whose deadline has come, by location key, microseconds and how many of each location: the
+    /// first by deadline.
+    Due,
     /// Cancellations of orders, by location key and sequence.
     Cancellations,
     /// Receipts, by location key and id.
@@ -65,6 +68,8 @@ pub(in crate::store) enum Load {
     LastEvent,
     /// Refills that were cut.
     PendingRefills,
+    /// Locations where a tentative order's deadline has come, by microseconds.
+    LapsedLocations,
     /// Where each log begins and ends.
     Logs,
     /// The first event that is kept of each log when those before an instant go, looking at the oldest so many of each:
@@ -78,7 +83,7 @@ pub(in crate::store) enum Load {
 
 impl Load {
     /// Every statement.
-    pub(in crate::store) const ALL: [Self; 33] = [
+    pub(in crate::store) const ALL: [Self; 35] = [
         Self::CatalogKeys,
         Self::Configs,
         Self::Stock,
@@ -88,6 +93,7 @@ impl Load {
         Self::Places,
         Self::Orders,
         Self::Lines,
+        Self::Due,
         Self::Cancellations,
         Self::Receipts,
         Self::Adjustments,
@@ -108,6 +114,7 @@ impl Load {
         Self::ListEvents,
         Self::LastEvent,
         Self::PendingRefills,
+        Self::LapsedLocations,
         Self::Logs,
         Self::Horizons,
         Self::PutHorizon,
@@ -118,7 +125,7 @@ impl Load {
     pub(in crate::store) fn columns(self) -> &'static [Kind] {
         match self {
             Self::CatalogKeys | Self::PendingRefills | Self::Logs => &[],
-            Self::Configs | Self::ItemsByKey => &[Int],
+            Self::Configs | Self::ItemsByKey | Self::LapsedLocations => &[Int],
             Self::ItemsEverywhere | Self::Places | Self::LastEvent => &[Text],
             Self::Stock | Self::Receipts | Self::Adjustments | Self::Inbounds | Self::Holders => &[Int, Text],
             Self::StockByKey
@@ -131,7 +138,7 @@ impl Load {
             | Self::Horizons
             | Self::PutHorizon
             | Self::DeleteEvents => &[Int, Int],
-            Self::QueueHeads | Self::ListEvents => &[Int, Int, Int],
+            Self::QueueHeads | Self::ListEvents | Self::Due => &[Int, Int, Int],
             Self::UnitsAhead => &[Int, Int, Int, Int, Int, Int],
             Self::ListOrders | Self::ListOpenOrders => &[Text, Int, Int, Int, Text],
             Self::ListBacklog => &[Text, Text, Int, Int, Int],
@@ -262,12 +269,14 @@ impl Table {
             // Order id, location key, sequence.
             Self::Directory => &[Text, Int, Int],
             // Location key, sequence, id, state, lacking, placed at, promise, calendar version, event, currency, terms,
-            // released at, ship by, shipped at, cancelled at, shipment.
+            // released at, ship by, shipped at, cancelled at, shipment, payment deadline,
+            // confirmed at.
             Self::NewOrders => &[
-                Int, Int, Text, Int, Int, Int, Date, Int, Int, Text, Text, Int, Date, Int, Int, Text,
+                Int, Int, Text, Int, Int, Int, Date, Int, Int, Text, Text, Int, Date, Int, Int, Text, Int, Int,
             ],
-            // Location key, sequence, state, lacking, event, released at, ship by, shipped at, cancelled at, shipment.
-            Self::Orders => &[Int, Int, Int, Int, Int, Int, Date, Int, Int, Text],
+            // Location key, sequence, state, lacking, event, released at, ship by, shipped at, cancelled at, shipment,
+            // confirmed at.
+            Self::Orders => &[Int, Int, Int, Int, Int, Int, Date, Int, Int, Text, Int],
             // Location key, sequence, line, SKU key, quantity, cancelled, lacking, ready, promise, price, refunded, basis.
             Self::NewLines => &[Int, Int, Int, Int, Int, Int, Int, Date, Date, Int, Int, Int, Int, Text],
             // Location key, sequence, request id, content, cancelled, completes, refund.

@@ -176,6 +176,7 @@ impl<D: Database> Loader<'_, D> {
             let (location_key, _) = self.place_of(index);
             let slot = self.loaded.ws.orders.note(index);
             slot.units_ahead = vec![Units::ZERO; slot.order.lines.len()];
+            slot.lines_ahead = vec![0; slot.order.lines.len()];
             for (at, line) in slot
                 .order
                 .lines
@@ -201,15 +202,27 @@ impl<D: Database> Loader<'_, D> {
             }
         }
         let sums = self.find(Load::UnitsAhead, &given).await?;
-        let mut sums = sums
-            .iter()
-            .map(|row| Cells::new(row, "order_lines", 0).units(0, "lacking"));
+        let mut sums = sums.iter().map(|row| {
+            let cells = Cells::new(row, "order_lines", 0);
+            Ok((cells.units(0, "lacking")?, cells.int(1, "line_number")?))
+        });
         for lines in asked.into_values() {
-            let mut ahead = Units::ZERO;
+            let (mut units_ahead, mut lines_ahead) = (Units::ZERO, 0_i64);
             for (_, order, at) in lines {
-                ahead += sums.next().unwrap_or(Ok(Units::ZERO))?;
-                let all = &mut self.loaded.ws.orders.note(order).units_ahead;
-                all.iter_mut().skip(at).take(1).for_each(|units| *units = ahead);
+                let (units, lines) = sums.next().unwrap_or(Ok((Units::ZERO, 0)))?;
+                units_ahead += units;
+                lines_ahead = lines_ahead.saturating_add(lines);
+                let slot = self.loaded.ws.orders.note(order);
+                slot.units_ahead
+                    .iter_mut()
+                    .skip(at)
+                    .take(1)
+                    .for_each(|ahead| *ahead = units_ahead);
+                slot.lines_ahead
+                    .iter_mut()
+                    .skip(at)
+                    .take(1)
+                    .for_each(|ahead| *ahead = lines_ahead);
             }
         }
         Ok(())

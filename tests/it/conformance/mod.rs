@@ -5,6 +5,7 @@ mod limits;
 mod lists;
 mod sqlite_audit;
 mod sqlite_file;
+mod tentative;
 mod warehouse;
 
 /// Runs each named test of a module on a new database of each kind.

@@ -83,6 +83,7 @@ pub(crate) fn put_location_at(location_id: LocationId) -> Command {
         calendar,
         rank: 0,
         active: true,
+        inbound_buffer_percent: 0,
     })
 }
 
@@ -109,7 +110,7 @@ pub(crate) fn reserve_at(location_id: LocationId, id: &str, lines: &[(&str, i64)
     };
     Command::Reserve(Reserve {
         order_id: order_id(id),
-        location_id,
+        location_id: Some(location_id),
         lines: lines.iter().map(line).collect(),
         currency: Some(Currency::parse("EUR").expect("a currency")),
         terms: Terms::default(),

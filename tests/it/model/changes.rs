@@ -134,7 +134,7 @@ impl Model {
         let (location_id, at) = self.order_at(&command.order_id)?;
         let (warehouse, items) = self.warehouse(&location_id);
         let demand = &mut warehouse.orders[at];
-        let (asked, is_whole) = (&command.content, command.content.lines.is_empty());
+        let is_whole = command.content.lines.is_empty();
         let same_id = |earlier: &&Cancelled| command.request_id.is_some() && earlier.request_id == command.request_id;
         if let Some(earlier) = demand.cancellations.iter().find(same_id) {
             repeats::same_cancellation(command, &earlier.content)?;
@@ -155,30 +155,7 @@ impl Model {
             OrderState::Shipped => return Err(Rejection::OrderShipped(command.order_id.clone())),
             OrderState::Tentative | OrderState::Waiting | OrderState::Released => {}
         }
-        let parts = parts_of(&demand.order, &asked.lines)?;
-
-        let order = &mut demand.order;
-        let mut sum = 0;
-        for part in &parts {
-            let code = order.currency.map_or("", holdfast::domain::money::Currency::code);
-            let line = order
-                .lines
-                .iter_mut()
-                .find(|line| line.number == part.line_number)
-                .expect("parts are of the order");
-            let refunded = refund(line, part.quantity.get(), code);
-            sum += refunded;
-            line.refunded = amount(nanos(line.refunded) + refunded);
-            line.cancelled = units(line.cancelled.get() + part.quantity.get());
-        }
-        let refund = money(order, sum);
-        let (request_id, content) = (command.request_id.clone(), asked.clone());
-        demand.cancellations.push(Cancelled {
-            request_id,
-            content,
-            parts: parts.clone(),
-            refund,
-        });
+        let (parts, refund) = warehouse.take_off(at, command)?;
         warehouse.cancelled(at, command, &parts, refund, now);
         warehouse.settle(items, now, ReleaseCause::Cancellation, RevocationCause::Cancellation);
         Ok(order_answer(&location_id, &warehouse.orders[at].order, refund, false))
@@ -332,8 +309,48 @@ impl Model {
 }
 
 impl Warehouse {
+    /// Takes parts off an order, and keeps account of it.
+    pub(super) fn take_off(
+        &mut self,
+        at: usize,
+        command: &Cancel,
+    ) -> Result<(Vec<CancelLine>, Option<Money>), Rejection> {
+        let demand = &mut self.orders[at];
+        let parts = parts_of(&demand.order, &command.content.lines)?;
+        let order = &mut demand.order;
+        let mut sum = 0;
+        for part in &parts {
+            let code = order.currency.map_or("", holdfast::domain::money::Currency::code);
+            let line = order
+                .lines
+                .iter_mut()
+                .find(|line| line.number == part.line_number)
+                .expect("parts are of the order");
+            let refunded = refund(line, part.quantity.get(), code);
+            sum += refunded;
+            line.refunded = amount(nanos(line.refunded) + refunded);
+            line.cancelled = units(line.cancelled.get() + part.quantity.get());
+        }
+        let refund = money(order, sum);
+        let (request_id, content) = (command.request_id.clone(), command.content.clone());
+        demand.cancellations.push(Cancelled {
+            request_id,
+            content,
+            parts: parts.clone(),
+            refund,
+        });
+        Ok((parts, refund))
+    }
+
     /// Events and state of an order from which parts were just cancelled.
-    fn cancelled(&mut self, at: usize, command: &Cancel, parts: &[CancelLine], refund: Option<Money>, now: Instant) {
+    pub(super) fn cancelled(
+        &mut self,
+        at: usize,
+        command: &Cancel,
+        parts: &[CancelLine],
+        refund: Option<Money>,
+        now: Instant,
+    ) {
         let order = &mut self.orders[at].order;
         let (id, sequence, reason) = (order.order_id.clone(), order.sequence, command.content.reason.clone());
         let (lines, cause) = (line_units(order, parts), RevocationCause::Cancellation);

@@ -115,6 +115,8 @@ pub(super) struct Draft {
     pub(super) skus: u16,
     /// The order that was last cancelled.
     pub(super) last_cancelled: u16,
+    /// The order that was last placed to be paid later.
+    pub(super) last_tentative: u16,
     pub(super) sent: Vec<Command>,
 }
 
@@ -145,6 +147,7 @@ impl Case {
             locations: [1, 1, 1, 2, LOCATIONS][breadth % 5],
             skus: [2, 2, 3, 4, SKUS][breadth % 5],
             last_cancelled: 0,
+            last_tentative: 0,
             sent: Vec::new(),
         };
         let mut rounds: Vec<Batch> = vec![(now, Vec::new())];
@@ -263,6 +266,7 @@ impl Draft {
             version: 0,
         };
         let display_name = dice.of_list(&["", "a name"]).to_owned();
+        let inbound_buffer_percent = dice.of_list(&[0, 0, 0, 10, 35, 100]);
         let (rank, active) = (i32::from(dice.face(3)), !dice.one_in(30));
         Location {
             location_id: self.location_id(at),
@@ -270,6 +274,7 @@ impl Draft {
             calendar,
             rank,
             active,
+            inbound_buffer_percent,
         }
     }
 

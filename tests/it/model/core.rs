@@ -201,6 +201,7 @@ impl Rows {
         assert_eq!(stored_location, location_id, "an order never moves");
         stored.state = order.state;
         stored.lacking = order.lacking;
+        stored.confirmed_at = order.confirmed_at;
         stored.released_at = order.released_at;
         stored.release_cause = order.release_cause;
         stored.acknowledged_at = order.acknowledged_at;

@@ -1,7 +1,7 @@
 //! What a round of the pure core is given.
 //!
-//! The contract of a store, at its least. A footprint brings the locations that it names, those of its orders and those
-//! that have counters of its items; its items and those of the lines of its orders; their counters, zeros where there
+//! The contract of a store, at its least. A footprint brings the locations that it names, all of them if orders name none,
+//! those of its orders and those that have counters of its items; its items and those of the lines of its orders; their counters, zeros where there
 //! are none; its orders, cancellations, receipts, adjustments and inbounds. Wants bring what they say, and the orders
 //! of the lines of queues and of holders, whole.
 
@@ -13,6 +13,7 @@ use holdfast::allocator::working_set::{
 };
 use holdfast::domain::Instant;
 use holdfast::domain::ids::{LocationId, OrderId, Sku};
+use holdfast::domain::order::{Order, OrderState};
 use holdfast::domain::quantity::Units;
 
 use super::core::{Core, Loading, Rows};
@@ -40,6 +41,7 @@ impl Core {
         }
         self.rows.load_catalog(&mut ws, footprint);
         self.rows.load_named(&mut ws, footprint);
+        self.rows.load_due(&mut ws);
         ws
     }
 
@@ -81,6 +83,7 @@ impl Everything {
         all.catalog = named.catalog;
         all.locations.extend_from_slice(&named.locations);
         all.skus.extend_from_slice(&named.skus);
+        all.anywhere.extend_from_slice(&named.anywhere);
         all.items.extend_from_slice(&named.items);
         all.orders.extend_from_slice(&named.orders);
         all.claims.extend_from_slice(&named.claims);
@@ -95,6 +98,7 @@ impl Rows {
             catalog: true,
             locations: self.locations.keys().cloned().collect(),
             skus: self.stocks.keys().cloned().collect(),
+            anywhere: Vec::new(),
             items: self.items.keys().cloned().collect(),
             orders: self.orders.keys().cloned().collect(),
             claims: Vec::new(),
@@ -110,6 +114,12 @@ impl Rows {
         let named = footprint.items.iter().collect::<BTreeSet<_>>();
         stocks.extend(self.stocks.keys().filter(|(_, sku)| named.contains(sku)).cloned());
         let mut locations: BTreeSet<_> = footprint.locations.iter().cloned().collect();
+        if !footprint.anywhere.is_empty() {
+            locations.extend(self.locations.keys().cloned());
+            for location_id in self.locations.keys() {
+                stocks.extend(footprint.anywhere.iter().map(|sku| (location_id.clone(), sku.clone())));
+            }
+        }
         for (location_id, order) in orders_of(footprint).filter_map(|id| self.orders.get(id)) {
             locations.insert(location_id.clone());
             stocks.extend(order.lines.iter().map(|line| (location_id.clone(), line.sku.clone())));
@@ -118,6 +128,7 @@ impl Rows {
         let items: BTreeSet<_> = footprint
             .items
             .iter()
+            .chain(&footprint.anywhere)
             .chain(stocks.iter().map(|(_, sku)| sku))
             .cloned()
             .collect();
@@ -216,6 +227,39 @@ impl Rows {
         lines
     }
 
+    /// Tentative orders of loaded locations that have lapsed, with the counters of their lines.
+    fn load_due(&self, ws: &mut WorkingSet) {
+        let now = ws.now;
+        let lapsed = |order: &Order| {
+            let deadline = order.terms.payment_deadline;
+            order.state == OrderState::Tentative && deadline.is_some_and(|deadline| deadline <= now)
+        };
+        let mut due = Vec::new();
+        for (order_id, (location_id, order)) in self.orders.iter().filter(|(_, (_, order))| lapsed(order)) {
+            if ws.locations.find(location_id).is_none() {
+                continue;
+            }
+            for line in &order.lines {
+                self.load_stock(ws, &(location_id.clone(), line.sku.clone()));
+            }
+            self.load_order(ws, order_id);
+            due.extend(ws.orders.find(order_id));
+        }
+        ws.load_due(due);
+    }
+
+    /// Counters with their item, unless they are loaded.
+    fn load_stock(&self, ws: &mut WorkingSet, key: &Key) {
+        let (location, item) = (location(ws, &key.0), ws.items.find(&key.1));
+        let item = item.unwrap_or_else(|| {
+            let (key, item) = self.items[&key.1].clone();
+            ws.items.load(item.sku.clone(), ItemSlot { key, item })
+        });
+        if ws.stocks.find(&(location, item)).is_none() {
+            ws.load_stock(location, item, self.stocks.get(key).cloned().unwrap_or_default());
+        }
+    }
+
     fn load_queue(&self, ws: &mut WorkingSet, key: &Key, lines: i64) {
         let Some(stock) = ws.find_stock_of(&key.0, &key.1) else {
             return;
@@ -267,13 +311,16 @@ impl Rows {
     fn load_ahead(&self, ws: &mut WorkingSet, order_id: &OrderId) {
         let Some(index) = ws.orders.find(order_id) else { return };
         let (location_id, order) = &self.orders[order_id];
-        let mut units_ahead = Vec::new();
+        let (mut units_ahead, mut lines_ahead) = (Vec::new(), Vec::new());
         for line in &order.lines {
             let lines = self.open_lines(&(location_id.clone(), line.sku.clone()));
             let ahead = lines.range(..(order.sequence, line.number));
-            units_ahead.push(ahead.map(|(_, (_, lacking, _))| *lacking).sum());
+            let lacking = ahead.filter(|(_, (_, lacking, _))| !lacking.is_zero());
+            lines_ahead.push(i64::try_from(lacking.clone().count()).expect("queues of tests are short"));
+            units_ahead.push(lacking.map(|(_, (_, lacking, _))| *lacking).sum());
         }
-        ws.orders.note(index).units_ahead = units_ahead;
+        let slot = ws.orders.note(index);
+        (slot.units_ahead, slot.lines_ahead) = (units_ahead, lines_ahead);
     }
 }
 

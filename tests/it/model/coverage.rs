@@ -12,7 +12,7 @@ use super::runner::Numbers;
 use super::system::Ids;
 
 /// Episodes played on the model alone.
-const EPISODES: usize = 60;
+const EPISODES: usize = 100;
 const EPISODE_COMMANDS: usize = 300;
 
 fn reasons(rejection: &Rejection) -> Vec<&'static str> {
@@ -23,12 +23,14 @@ fn reasons(rejection: &Rejection) -> Vec<&'static str> {
         Rejection::UnknownOrder(_) => vec!["UNKNOWN_ORDER"],
         Rejection::UnknownInbound(_) => vec!["UNKNOWN_INBOUND"],
         Rejection::IdReused { kind, .. } => vec!["ID_REUSED", kind],
-        Rejection::LocationInactive(_) => vec!["LOCATION_INACTIVE"],
+        Rejection::LocationInactive(_) | Rejection::NoActiveLocation => vec!["LOCATION_INACTIVE"],
         Rejection::Lines(lines) => lines.iter().map(|line| line.reason.name()).collect(),
         Rejection::PromiseLaterThanAccepted { .. } => vec!["PROMISE_LATER_THAN_ACCEPTED"],
         Rejection::OrderNotReleased(..) => vec!["ORDER_NOT_RELEASED"],
         Rejection::OrderShipped(_) => vec!["ORDER_SHIPPED"],
         Rejection::OrderCancelled(_) => vec!["ORDER_CANCELLED"],
+        Rejection::NotTentative(..) => vec!["NOT_TENTATIVE"],
+        Rejection::PaymentDeadlinePassed(..) => vec!["PAYMENT_DEADLINE_PASSED"],
         Rejection::OrderNotCancelled(..) => vec!["ORDER_NOT_CANCELLED"],
         Rejection::OnHandBelowZero { .. } => vec!["ON_HAND_BELOW_ZERO"],
     }
@@ -112,11 +114,18 @@ fn random_commands_reach_every_reason_and_every_event() {
         "ORDER_CANCELLED",
         "ORDER_NOT_CANCELLED",
         "ON_HAND_BELOW_ZERO",
+        "NOT_TENTATIVE",
+        "PAYMENT_DEADLINE_PASSED",
         "Purchase",
         "Receipt",
         "Cancellation",
         "Adjustment",
         "SafetyStock",
+        "Lapse",
+        "order_confirmed",
+        "order_confirmed order_released",
+        "order_lapsed",
+        "order_lapsed order_released",
         "order_placed",
         "order_placed order_released",
         "stock_received",

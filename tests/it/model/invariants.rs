@@ -55,7 +55,12 @@ impl Replay {
                     },
                 );
             }
+            Payload::OrderLapsed(lapsed) => {
+                self.enter(event, OrderState::Cancelled);
+                self.refund(event, lapsed.refund);
+            }
             Payload::OrderReleased(_) => self.enter(event, OrderState::Released),
+            Payload::OrderConfirmed(_) => self.enter(event, OrderState::Waiting),
             Payload::ReleaseRevoked(revoked) => {
                 self.enter(event, OrderState::Waiting);
                 let order_id = event.order_id.clone().expect("a revocation is of an order");

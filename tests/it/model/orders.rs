@@ -21,7 +21,9 @@ const PAST: u16 = 60;
 /// The next command; `None` for a step of the clock.
 pub(super) fn command(draft: &mut Draft, dice: &mut Dice) -> Option<Command> {
     Some(match dice.face(100) {
-        0..33 => Command::Reserve(reserve(draft, dice)),
+        0..30 => Command::Reserve(reserve(draft, dice)),
+        30 => Command::Confirm(draft.order_id(recent(draft.orders, dice))),
+        31 | 32 => Command::Confirm(draft.order_id(draft.last_tentative)),
         33..49 => Command::Receive(receive(draft, dice)),
         49..61 => Command::Cancel(cancel(draft, dice)),
         61..71 => Command::Adjust(adjust(draft, dice)),
@@ -34,7 +36,8 @@ pub(super) fn command(draft: &mut Draft, dice: &mut Dice) -> Option<Command> {
         87..89 => Command::CloseInbound(close_inbound(draft, dice)),
         89 => Command::PutLocation(draft.location(dice.face(draft.locations), dice)),
         90 | 91 => Command::PutItem(draft.item(dice.face(draft.skus), dice)),
-        92..96 => repeat(draft, dice),
+        92..95 => repeat(draft, dice),
+        95 => Command::Lapse(draft.some_location(dice)),
         _ => return None,
     })
 }
@@ -77,7 +80,12 @@ fn reserve(draft: &mut Draft, dice: &mut Dice) -> Reserve {
         lines.push(ReserveLine { sku, quantity, price });
     }
     let currency = currency.filter(|_| lines.iter().any(|line| line.price.is_some()));
-    let payment_deadline = is_tentative.then(|| draft.now + TimeDelta::minutes(30));
+    let minutes = dice.of_list(&[30, 5, 60, 1, 15, 30, 30, 0, 61]);
+    let location_id = (!dice.one_in(4)).then_some(location_id);
+    let payment_deadline = is_tentative.then(|| draft.now + TimeDelta::minutes(minutes));
+    if is_tentative {
+        draft.last_tentative = draft.orders;
+    }
     let latest_acceptable_ship_date = acceptable.and_then(|date| date.checked_add_days(Days::new(6)));
     let terms = Terms {
         customer,

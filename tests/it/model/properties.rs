@@ -133,7 +133,7 @@ fn facts(outcome: &Outcome) -> ModelOutcome {
         Ok(Answer::Adjusted(answer)) => answer.replayed = false,
         Ok(Answer::Inbound(answer)) => (answer.replayed, answer.event_sequence) = (false, EventSequence(0)),
         Ok(Answer::Location { replayed, .. } | Answer::Item { replayed, .. }) => *replayed = false,
-        Ok(Answer::Refilled) | Err(_) => {}
+        Ok(Answer::Refilled | Answer::Lapsed) | Err(_) => {}
     }
     facts
 }
@@ -159,8 +159,8 @@ fn a_promise_equals_the_quote_of_the_same_state() {
             {
                 compared += 1;
                 assert_eq!(
-                    quote.ship_date,
-                    Some(answer.order.promised_ship_date),
+                    (quote.ship_date, &quote.location_id),
+                    (Some(answer.order.promised_ship_date), &answer.location_id),
                     "episode {episode}: {order:?}"
                 );
                 let offers = quote.offers.iter().map(|offer| (offer.allocated, offer.units_ahead));

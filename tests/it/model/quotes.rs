@@ -38,17 +38,8 @@ impl Round for QuoteRound<'_> {
     }
 
     fn footprint(&self) -> Footprint {
-        let location_id = &self.order.location_id;
-        let skus = self
-            .order
-            .lines
-            .iter()
-            .map(|line| (location_id.clone(), line.sku.clone()));
-        let mut footprint = Footprint {
-            locations: vec![location_id.clone()],
-            skus: skus.collect(),
-            ..Footprint::default()
-        };
+        let mut footprint = Footprint::default();
+        footprint.source(self.order.location_id.as_ref(), &self.order.lines);
         footprint.settle();
         footprint
     }
@@ -58,7 +49,7 @@ impl Round for QuoteRound<'_> {
     }
 
     fn decide(&mut self, ws: &mut WorkingSet) -> Verdict {
-        match quote(ws, &self.order.location_id, &self.order.lines) {
+        match quote(ws, self.order.location_id.as_ref(), &self.order.lines) {
             Ok(None) => {
                 self.missed.merge(&ws.missing);
                 return Verdict::Again;

@@ -40,6 +40,7 @@ pub(super) fn draft(command: &Reserve, sequence: Sequence, calendar_version: i64
         promised_ship_date: Date::MIN,
         calendar_version,
         terms: command.terms.clone(),
+        confirmed_at: None,
         released_at: None,
         release_cause: None,
         acknowledged_at: None,

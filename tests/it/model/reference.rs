@@ -19,6 +19,7 @@ use holdfast::domain::rejection::{LineReason, LineRejection, Rejection};
 use holdfast::domain::{Date, Instant};
 
 use super::calendar;
+use super::changes::invalid;
 use super::records::{draft, placed_event};
 use super::repeats;
 
@@ -105,8 +106,10 @@ pub(super) fn order_answer(location_id: &LocationId, order: &Order, refund: Opti
 impl Model {
     /// Does what a command says, or answers why not.
     pub(crate) fn apply(&mut self, command: &Command, now: Instant) -> ModelOutcome {
+        self.lapse(command, now);
         match command {
             Command::Reserve(c) => self.reserve(c, now),
+            Command::Confirm(order_id) => self.confirm(order_id, now),
             Command::Cancel(c) => self.cancel(c, now),
             Command::Receive(c) => self.receive(c, now),
             Command::Adjust(c) => self.adjust(c, now),
@@ -118,6 +121,7 @@ impl Model {
             Command::PutLocation(location) => Ok(self.put_location(location, now)),
             Command::PutItem(item) => Ok(self.put_item(item, now)),
             Command::ContinueRefill(_) => Ok(Answer::Refilled),
+            Command::Lapse(_) => Ok(Answer::Lapsed),
         }
     }
 
@@ -174,22 +178,61 @@ impl Model {
             repeats::same_order(command, order, &location_id)?;
             return Ok(order_answer(&location_id, order, None, true));
         }
-        self.know_location(&command.location_id)?;
-        if !self.warehouses[&command.location_id].config.active {
-            return Err(Rejection::LocationInactive(command.location_id.clone()));
+        let ahead = command
+            .terms
+            .payment_deadline
+            .map(|deadline| (deadline - now).num_microseconds());
+        if ahead.is_some_and(|micros| micros.is_none_or(|micros| !(1..=3_600_000_000).contains(&micros))) {
+            return Err(invalid("payment_deadline".to_owned()));
         }
+        let location_id = match &command.location_id {
+            None => self.best_location(command, now)?,
+            Some(location_id) => {
+                self.know_location(location_id)?;
+                if !self.warehouses[location_id].config.active {
+                    return Err(Rejection::LocationInactive(location_id.clone()));
+                }
+                location_id.clone()
+            }
+        };
         self.know_skus(command.lines.iter().map(|line| &line.sku))?;
         // It takes its place, and leaves it without a trace if it is refused.
-        let before = self.warehouses[&command.location_id].clone();
-        let outcome = self.place(command, now);
+        let before = self.warehouses[&location_id].clone();
+        let outcome = self.place(command, &location_id, now);
         if outcome.is_err() {
-            self.warehouses.insert(command.location_id.clone(), before);
+            self.warehouses.insert(location_id, before);
         }
         outcome
     }
 
-    fn place(&mut self, command: &Reserve, now: Instant) -> ModelOutcome {
-        let (warehouse, items) = self.warehouse(&command.location_id);
+    /// R7: the order is tried everywhere. Those who can take it are compared by its promise, rank and id, those who cannot
+    /// by rank and id.
+    fn best_location(&self, command: &Reserve, now: Instant) -> Result<LocationId, Rejection> {
+        let active = self.warehouses.iter().filter(|(_, warehouse)| warehouse.config.active);
+        if active.clone().next().is_none() {
+            return Err(Rejection::NoActiveLocation);
+        }
+        self.know_skus(command.lines.iter().map(|line| &line.sku))?;
+        let mut tried = Vec::new();
+        for (location_id, warehouse) in active {
+            let mut any_date = command.clone();
+            any_date.terms.latest_acceptable_ship_date = None;
+            let mut trial = Self {
+                items: self.items.clone(),
+                warehouses: std::iter::once((location_id.clone(), warehouse.clone())).collect(),
+            };
+            let promised = match trial.place(&any_date, location_id, now) {
+                Ok(Answer::Order(answer)) => answer.order.promised_ship_date,
+                _ => Date::MAX,
+            };
+            tried.push((promised, warehouse.config.rank, location_id));
+        }
+        let (.., best) = tried.iter().min().expect("some location is active");
+        Ok((*best).clone())
+    }
+
+    fn place(&mut self, command: &Reserve, location_id: &LocationId, now: Instant) -> ModelOutcome {
+        let (warehouse, items) = self.warehouse(location_id);
         let sequence = Sequence(line_number(warehouse.orders.len()).0);
         let order = draft(command, sequence, warehouse.config.calendar.version, now);
         warehouse.orders.push(Demand {

@@ -51,6 +51,7 @@ fn location() -> Command {
         calendar,
         rank: 0,
         active: true,
+        inbound_buffer_percent: 0,
     })
 }
 
@@ -74,7 +75,7 @@ fn reserve(number: usize, lines: &[(&str, i64)]) -> Command {
     };
     Command::Reserve(Reserve {
         order_id: order_id(number),
-        location_id: location_id(),
+        location_id: Some(location_id()),
         lines: lines.iter().map(line).collect(),
         currency: None,
         terms: Terms::default(),

@@ -17,9 +17,9 @@ pub(super) fn altered(draft: &Draft, command: &Command, how: u16) -> Command {
     match &mut command {
         Command::Reserve(c) => match how {
             0 => c.lines[0].quantity = more(c.lines[0].quantity),
-            1 => c.location_id = draft.location_id(1),
+            1 => c.location_id = Some(draft.location_id(1)),
             2 => c.lines[0].sku = draft.sku(1),
-            3 => c.lines.truncate(1),
+            3 => c.location_id = None,
             4 => c.terms.in_stock_only = !c.terms.in_stock_only,
             5 => c.terms.customer.get_or_insert_default().name.push('!'),
             6 => c.terms.latest_acceptable_ship_date = Some(draft.now.date_naive()),
@@ -65,7 +65,8 @@ pub(super) fn altered(draft: &Draft, command: &Command, how: u16) -> Command {
             4 => item.safety_stock = holdfast::domain::quantity::Units::ZERO,
             _ => item.display_name.push('!'),
         },
-        Command::AcknowledgeRelease(_) | Command::ContinueRefill(_) => {}
+        Command::Confirm(order_id) => *order_id = draft.order_id(how),
+        Command::AcknowledgeRelease(_) | Command::ContinueRefill(_) | Command::Lapse(_) => {}
     }
     command
 }

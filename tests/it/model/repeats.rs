@@ -22,7 +22,10 @@ fn refuse(kind: &'static str, id: &str, fields: Fields) -> Result<(), Rejection>
 }
 
 pub(super) fn same_order(asked: &Reserve, stored: &Order, location_id: &LocationId) -> Result<(), Rejection> {
-    let mut fields: Fields = vec![("location_id".to_owned(), asked.location_id != *location_id)];
+    let mut fields: Fields = vec![(
+        "location_id".to_owned(),
+        asked.location_id.as_ref().is_some_and(|asked| asked != location_id),
+    )];
     for (at, (line, other)) in asked.lines.iter().zip(&stored.lines).enumerate() {
         let other_currency = line.price.is_some() && asked.currency != stored.currency;
         fields.push((format!("lines[{at}].sku"), line.sku != other.sku));

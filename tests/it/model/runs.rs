@@ -1,6 +1,7 @@
 //! What the same commands come to in other rounds, without the model.
 
 use holdfast::allocator::command::Command;
+use holdfast::allocator::decision::Decision;
 use holdfast::domain::Instant;
 use holdfast::domain::ids::EventSequence;
 use holdfast::sequencer::round::{CommandRound, Outcome};
@@ -74,10 +75,16 @@ pub(super) fn refill_in_parts(system: &mut dyn System, script: &Script, what: &s
     let mut parts = 0;
     let mut model = Model::default();
     for (now, commands) in singly(&script.rounds) {
-        run(system, &script.ids, &[(now, commands.clone())]);
-        while let Some(refill) = system.pending_refill() {
-            parts += 1;
-            run(system, &script.ids, &[(now, vec![Command::ContinueRefill(refill)])]);
+        loop {
+            let (outcomes, ..) = run(system, &script.ids, &[(now, commands.clone())]);
+            while let Some(refill) = system.pending_refill() {
+                parts += 1;
+                run(system, &script.ids, &[(now, vec![Command::ContinueRefill(refill)])]);
+            }
+            // What lapsed before it may have begun a refill that it has to wait for.
+            if !matches!(outcomes.first(), Some(Outcome::Decided(Decision::Deferred))) {
+                break;
+            }
         }
         drop(model.apply(&commands[0], now));
         let seen = Observer::look(system, &script.ids, now);

@@ -110,6 +110,10 @@ impl Round for ShortRefill<'_> {
 struct ShortRefills(StoreSystem);
 
 impl System for ShortRefills {
+    fn forget(&mut self) {
+        self.0.forget();
+    }
+
     fn round(&mut self, round: &mut dyn Round) {
         self.0.round(&mut ShortRefill(round));
     }

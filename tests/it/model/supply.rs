@@ -118,12 +118,30 @@ impl Warehouse {
         open
     }
 
+    /// What dates may count on of open inbounds: of each, the buffer is kept back in whole units.
+    fn counted_inbounds(&self, sku: &Sku) -> Vec<(Date, InboundId, i64)> {
+        let percent = i64::from(self.config.inbound_buffer_percent);
+        let mut counted = self.open_inbounds(sku);
+        for (.., units) in &mut counted {
+            let hundredths = *units * percent;
+            let whole = hundredths.div_euclid(100);
+            let buffer = if hundredths.rem_euclid(100) > 0 {
+                whole + 1
+            } else {
+                whole
+            };
+            *units -= buffer;
+        }
+        counted.retain(|(.., units)| *units > 0);
+        counted
+    }
+
     /// What is coming of a SKU to a line that `ahead` units are ahead of.
     pub(super) fn coming(&self, items: &Catalog, sku: &Sku, ahead: i64) -> Coming {
         let shortfall = (items[sku].safety_stock.get() - self.on_hand(sku)).max(0);
         let lead_time_days = items[sku].lead_time_days;
         Coming {
-            inbounds: self.open_inbounds(sku),
+            inbounds: self.counted_inbounds(sku),
             lead_time_days,
             first: ahead + shortfall,
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use holdfast::allocator::command::ContinueRefill;
+use holdfast::allocator::command::{Command, ContinueRefill};
 use holdfast::allocator::footprint::{Footprint, Wants};
 use holdfast::allocator::promise;
 use holdfast::allocator::working_set::{OrderSlot, WorkingSet};
@@ -14,6 +14,7 @@ use holdfast::domain::inbound::Inbound;
 use holdfast::domain::order::Order;
 use holdfast::domain::quantity::Units;
 use holdfast::domain::{Date, Instant};
+use holdfast::sequencer::round::CommandRound;
 use holdfast::store::{Page, Round, Store, Verdict};
 
 use super::records::shown;
@@ -28,8 +29,8 @@ pub(crate) trait System {
     /// Runs a reader.
     fn observe(&mut self, round: &mut dyn Round);
 
-    /// Lets go of everything, if that is cheap; the next commands have ids of their own.
-    fn forget(&mut self) {}
+    /// Lets go of everything; what is kept all the same is out of the way of commands that have ids of their own.
+    fn forget(&mut self);
 
     /// A location's log after its first so many events.
     fn events(&mut self, location: &LocationId, after: EventSequence) -> Vec<Event>;
@@ -71,6 +72,32 @@ impl System for StoreSystem {
         self.runtime
             .block_on(self.store.observe(round))
             .expect("a healthy store runs every reader");
+    }
+
+    /// Keeps what is stored and closes its locations, so that orders that name none do not go there.
+    fn forget(&mut self) {
+        let mut last = None;
+        loop {
+            let page = Page {
+                after: last.take(),
+                limit: EVENTS_PAGE,
+            };
+            let read = self.runtime.block_on(self.store.list_locations(page));
+            let read = read.expect("a healthy store lists its locations");
+            last = read.last().map(|location| location.location_id.clone());
+            let open = read.into_iter().filter(|location| location.active);
+            let closed = open.map(|location| {
+                Command::PutLocation(Location {
+                    active: false,
+                    ..location
+                })
+            });
+            let closed: Vec<_> = closed.collect();
+            self.round(&mut CommandRound::new(Instant::UNIX_EPOCH, &closed));
+            if last.is_none() {
+                return;
+            }
+        }
     }
 
     fn events(&mut self, location: &LocationId, after: EventSequence) -> Vec<Event> {
@@ -222,7 +249,8 @@ impl Round for Observer<'_> {
         for (_, slot) in ws.items.iter() {
             self.seen.items.insert(slot.item.sku.clone(), slot.item.clone());
         }
-        for (index, slot) in ws.stocks.iter() {
+        let here = |index| asked(&ws.location(index).location.location_id);
+        for (index, slot) in ws.stocks.iter().filter(|(_, slot)| here(slot.location)) {
             let inbounds = slot.inbounds.as_ref().expect("open inbounds were wanted");
             let open = inbounds
                 .iter()
@@ -239,7 +267,7 @@ impl Round for Observer<'_> {
             };
             self.seen.stocks.insert(ws.stock_ids(index), seen);
         }
-        for (_, slot) in ws.orders.iter() {
+        for (_, slot) in ws.orders.iter().filter(|(_, slot)| here(slot.location)) {
             self.seen
                 .orders
                 .insert(slot.order.order_id.clone(), order_seen(ws, slot));

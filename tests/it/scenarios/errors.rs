@@ -38,7 +38,7 @@ async fn every_fault_of_an_order_is_named_in_one_answer() {
     };
     let request = pb::ReserveRequest {
         order_id: "O\0".to_owned(),
-        location_id: String::new(),
+        location_id: " ".to_owned(),
         lines: vec![
             line("A", 0, price("EUR", 1, -1)),
             line(" A", 1_000_001, price("USD", 1, 0)),
@@ -49,7 +49,7 @@ async fn every_fault_of_an_order_is_named_in_one_answer() {
             month: 2,
             day: 30,
         }),
-        payment_deadline: Some(prost_types::Timestamp::default()),
+        payment_deadline: Some(prost_types::Timestamp { seconds: -1, nanos: 0 }),
         ..pb::ReserveRequest::default()
     };
     let refused = refused(&mut shop, request).await;

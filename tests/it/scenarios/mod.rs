@@ -1,8 +1,12 @@
 //! The worked cases, by their numbers, over gRPC.
 
+mod availability;
 mod deadlines;
 mod errors;
+mod explain;
 mod promises;
 mod queue;
 mod releases;
 mod shipping;
+mod sourcing;
+mod tentative;

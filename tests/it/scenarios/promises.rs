@@ -246,3 +246,43 @@ async fn a_promise_later_than_the_customer_saw_is_refused_and_nothing_is_reserve
     );
     shop.close().await;
 }
+
+#[tokio::test]
+async fn a_buffer_is_kept_back_of_each_inbound_rounded_up() {
+    let mut shop = Shop::with_items(&["A"]).await;
+    shop.put_location(pb::Location {
+        inbound_buffer_percent: 15,
+        ..location(W1)
+    })
+    .await;
+    // Of 10, 2 are kept back: 15 % are 1.5 units.
+    shop.put_inbound("PO-1", "2026-03-10", &[("A", 10)]).await;
+    assert_eq!(shop.quote(&[("A", 8)]).await.promised_ship_date, date("2026-03-11"));
+    assert_eq!(shop.quote(&[("A", 9)]).await.promised_ship_date, date("2026-04-02"));
+    let request = pb::GetLocationRequest {
+        location_id: W1.to_owned(),
+    };
+    let stored = shop
+        .catalog
+        .get_location(request)
+        .await
+        .expect("a location")
+        .into_inner();
+    assert_eq!(stored.location.expect("a location").inbound_buffer_percent, 15);
+    // What comes is given out whole.
+    shop.reserve("O1", &[("A", 10)]).await;
+    shop.receive("A", 10).await;
+    assert_eq!(shop.state("O1").await, OrderState::Released);
+    let refused = shop
+        .catalog
+        .put_location(pb::PutLocationRequest {
+            location: Some(pb::Location {
+                inbound_buffer_percent: 101,
+                ..location(W1)
+            }),
+        })
+        .await
+        .expect_err("more than all of it");
+    assert_eq!(reason(&refused), "INVALID_FIELD");
+    shop.close().await;
+}

@@ -5,6 +5,7 @@ pub(crate) mod grpcurl;
 pub(crate) mod partitions;
 pub(crate) mod postgres;
 pub(crate) mod process;
+pub(crate) mod recompute;
 mod requests;
 pub(crate) mod shop;
 

@@ -1,0 +1,132 @@
+//! Item pages that follow what can be had.
+
+use std::time::Duration;
+
+use holdfast::proto::holdfast::v1::watch_availability_response::Item;
+use holdfast::proto::holdfast::v1::{self as pb, Availability};
+use tonic::{Code, Streaming};
+
+use crate::support::errors::{assert_error, fields};
+use crate::support::shop::{Shop, W1, date, location};
+
+/// Long enough for a look, which comes every other second, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+type Answers = Streaming<pb::WatchAvailabilityResponse>;
+
+fn request(skus: &[&str]) -> pb::WatchAvailabilityRequest {
+    pb::WatchAvailabilityRequest {
+        location_id: W1.to_owned(),
+        skus: skus.iter().map(|sku| (*sku).to_owned()).collect(),
+        available_quantity_cap: Some(5),
+    }
+}
+
+async fn next(stream: &mut Answers) -> pb::ItemAvailability {
+    let next = async {
+        loop {
+            let message = stream.message().await.expect("a message").expect("the stream goes on");
+            match message.item.expect("an item") {
+                Item::Availability(state) => return state,
+                Item::Heartbeat(_) => {}
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, next).await.expect("a change is told")
+}
+
+#[tokio::test]
+async fn an_item_page_gets_the_state_first_and_then_what_changes() {
+    let mut shop = Shop::stocked(&[("A", 9), ("B", 0)]).await;
+    let opened = shop.checkout.watch_availability(request(&["B", "A"])).await;
+    let mut stream = opened.expect("a stream").into_inner();
+    let state = next(&mut stream).await;
+    assert_eq!(
+        (state.sku.as_str(), state.availability()),
+        ("B", Availability::Backorder)
+    );
+    assert_eq!(state.promised_ship_date, date("2026-04-02"));
+    let state = next(&mut stream).await;
+    assert_eq!((state.sku.as_str(), state.availability()), ("A", Availability::InStock));
+    assert_eq!(
+        (state.available_quantity, state.promised_ship_date),
+        (5, date("2026-03-03"))
+    );
+
+    // Many changes of A end with the latest; B, of which nothing changed, is not told again.
+    for (id, quantity) in [("O1", 3), ("O2", 3), ("O3", 2)] {
+        shop.reserve(id, &[("A", quantity)]).await;
+    }
+    let mut told = 0;
+    loop {
+        let state = next(&mut stream).await;
+        told += 1;
+        assert_eq!(state.sku, "A");
+        if state.available_quantity == 1 {
+            break;
+        }
+    }
+    assert!(told <= 3, "changes within a second are one message");
+    shop.reserve("O4", &[("A", 2)]).await;
+    let state = next(&mut stream).await;
+    assert_eq!(
+        (state.availability(), state.available_quantity),
+        (Availability::Backorder, 0)
+    );
+    drop(stream);
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn an_item_page_changes_when_only_the_day_does() {
+    let mut shop = Shop::stocked(&[("A", 1)]).await;
+    let opened = shop.checkout.watch_availability(request(&["A"])).await;
+    let mut stream = opened.expect("a stream").into_inner();
+    assert_eq!(next(&mut stream).await.promised_ship_date, date("2026-03-03"));
+    shop.set_clock("2026-03-03T00:00:00Z");
+    assert_eq!(next(&mut stream).await.promised_ship_date, date("2026-03-04"));
+    shop.put_location(pb::Location {
+        active: Some(false),
+        ..location(W1)
+    })
+    .await;
+    let closed = next(&mut stream).await;
+    assert_eq!(
+        (closed.availability(), closed.unavailable_reason.as_str()),
+        (Availability::Unavailable, "LOCATION_INACTIVE")
+    );
+    drop(stream);
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn an_item_page_of_what_there_is_none_of_is_refused() {
+    let mut shop = Shop::stocked(&[("A", 1)]).await;
+    let error = shop
+        .checkout
+        .watch_availability(request(&["A", "Z"]))
+        .await
+        .expect_err("no such item");
+    assert_error(&error, Code::NotFound, "UNKNOWN_SKU");
+    assert_eq!(fields(&error), ["skus[1]"]);
+    let elsewhere = pb::WatchAvailabilityRequest {
+        location_id: "W9".to_owned(),
+        ..request(&["A"])
+    };
+    let error = shop
+        .checkout
+        .watch_availability(elsewhere)
+        .await
+        .expect_err("no such location");
+    assert_error(&error, Code::NotFound, "UNKNOWN_LOCATION");
+    let many = vec!["A"; 1_001];
+    for skus in [&[][..], &["A", "A"], &many] {
+        let error = shop
+            .checkout
+            .watch_availability(request(skus))
+            .await
+            .expect_err("a bad list");
+        assert_error(&error, Code::InvalidArgument, "INVALID_FIELD");
+    }
+    shop.close().await;
+}
