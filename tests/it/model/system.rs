@@ -246,7 +246,8 @@ impl Round for Observer<'_> {
             let seen = (slot.location.clone(), slot.next_order.0, slot.next_event.0);
             self.seen.locations.insert(slot.location.location_id.clone(), seen);
         }
-        for (_, slot) in ws.items.iter() {
+        let named = |sku: &Sku| self.ids.skus.contains(sku);
+        for (_, slot) in ws.items.iter().filter(|(_, slot)| named(&slot.item.sku)) {
             self.seen.items.insert(slot.item.sku.clone(), slot.item.clone());
         }
         let here = |index| asked(&ws.location(index).location.location_id);
