@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use holdfast::store::Store;
-use holdfast::store::postgres::{PostgresOptions, PostgresStore};
+use holdfast::store::faulty::{Faults, FaultyStore};
 use holdfast::store::sqlite::{SqliteOptions, SqliteStore};
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -52,13 +52,15 @@ impl Database {
         }
     }
 
-    /// Another store on it, beside the one that is open. Only a server has room for it.
-    pub(crate) async fn open_beside(&self) -> Arc<PostgresStore> {
-        let Self::Postgres(database) = self else {
-            panic!("a file is opened once")
-        };
-        let options = PostgresOptions::new(database.url()).expect("the URL was made by this module");
-        Arc::new(PostgresStore::open(&options).await.expect("the store opens"))
+    /// A store on it that fails where it is told to.
+    pub(crate) async fn open_faulty(&self, faults: Faults) -> Arc<dyn Store> {
+        match self {
+            Self::Sqlite(directory) => {
+                let store = SqliteStore::open(&SqliteOptions::new(file(directory)));
+                Arc::new(FaultyStore::new(store.expect("the store opens"), faults))
+            }
+            Self::Postgres(database) => Arc::new(FaultyStore::new(open(database).await, faults)),
+        }
     }
 
     /// Changes rows behind the store's back, past triggers that refuse it.
@@ -93,3 +95,26 @@ impl Database {
 fn file(directory: &TempDir) -> PathBuf {
     directory.path().join("holdfast.db")
 }
+
+/// Runs each named test of the module on a new database of each kind.
+macro_rules! on_every_database {
+    ($($test:ident)*) => {
+        mod sqlite {
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    super::$test(crate::support::databases::Kind::Sqlite).await;
+                }
+            )*
+        }
+        mod postgres {
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    super::$test(crate::support::databases::Kind::Postgres).await;
+                }
+            )*
+        }
+    };
+}
+pub(crate) use on_every_database;
