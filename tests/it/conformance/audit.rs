@@ -170,11 +170,11 @@ async fn every_broken_invariant_is_found() {
     assert_found(&BROKEN, false).await;
     for kind in KINDS {
         let store = kind.database().open().await;
-        let mut names = store.invariants();
+        let mut known = store.invariants();
         let mut named: Vec<_> = BROKEN.iter().map(|(name, _)| *name).collect();
-        names.sort_unstable();
+        known.sort_unstable();
         named.sort_unstable();
-        assert_eq!(names, named, "{kind:?}");
+        assert_eq!(known, named, "{kind:?}");
         store.close().await;
     }
 }
