@@ -55,8 +55,8 @@ ALTER DEFAULT PRIVILEGES FOR ROLE holdfast_owner IN SCHEMA public
     GRANT SELECT ON TABLES TO holdfast_app, holdfast_readonly;
 
 -- `kept` are the columns that the application never changes: keys, what was promised, and what was asked.
--- `delete` is for what the application itself replaces. Events are only ever added. Pruning needs a DELETE on the tables
--- that it prunes: it is granted here, in `deletes`, and nowhere else.
+-- `deletes` is for what the application itself replaces, and for old events: a trigger lets only those go that are below
+-- the horizon of their log, which never goes back.
 DO $$
 DECLARE
     its record;
@@ -66,7 +66,8 @@ BEGIN
         SELECT c.relname, r.kept, coalesce(r.adds, false) AS adds, coalesce(r.deletes, false) AS deletes
         FROM pg_class AS c
         LEFT JOIN (VALUES
-            ('meta', NULL::text[], true, false),
+            -- Its one row is locked by whoever adds to the catalog, which takes the right to change some column of it.
+            ('meta', ARRAY['epoch'], true, false),
             ('locations', ARRAY['location_key', 'location_id'], true, false),
             ('location_numbers', ARRAY['location_key'], true, false),
             ('items', ARRAY['sku_key', 'sku'], true, false),
@@ -81,7 +82,8 @@ BEGIN
             ('inbound_lines', ARRAY['location_key', 'inbound_key', 'position'], true, true),
             ('receipts', NULL, true, false),
             ('adjustments', NULL, true, false),
-            ('events', NULL, true, false)
+            ('events', NULL, true, true),
+            ('log_horizons', ARRAY['location_key'], true, false)
         ) AS r (relname, kept, adds, deletes) ON r.relname = c.relname
         WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
             AND c.relowner = 'holdfast_owner'::regrole

@@ -168,6 +168,9 @@ impl Hub {
         let mut elsewhere = self.store.nudges();
         while !self.shutdown.is_cancelled() {
             committed.mark_unchanged();
+            if let Some(elsewhere) = &mut elsewhere {
+                elsewhere.mark_unchanged();
+            }
             let looked_at = clock::monotonic();
             let is_watched = self.drop_unwatched();
             if is_watched {

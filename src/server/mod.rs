@@ -1,6 +1,7 @@
 //! The server: wires store, sequencer and services together, bounds what clients may do, and goes down in order.
 
 mod accept;
+mod readiness;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -211,6 +212,7 @@ impl Down {
         let halt = tokio::select! {
             () = self.stop.cancelled() => None,
             ended = &mut halted => Some(ended),
+            never = readiness::watch(&*self.store, &self.health) => match never {},
         };
         report(&self.health, ServingStatus::NotServing).await;
         if let Some(Ok(Err(error @ (Halted::Invariants(_) | Halted::Refill(_))))) = &halt {

@@ -219,6 +219,10 @@ impl<S: Store> Store for FaultyStore<S> {
         self.inner.nudges()
     }
 
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.inner.ready().await
+    }
+
     async fn close(&self) {
         self.inner.close().await;
     }

@@ -151,7 +151,8 @@ pub struct InvariantReport {
 
 /// A database of locations, orders and events.
 ///
-/// Futures of these methods hold transactions: they are driven to their end, never dropped midway.
+/// Futures of these methods hold transactions: but for [`ready`](Self::ready), they are driven to their end, never dropped
+/// midway.
 #[async_trait]
 pub trait Store: Send + Sync + Debug {
     /// Runs a round: locks, loads, decides, writes, commits.
@@ -290,6 +291,14 @@ pub trait Store: Send + Sync + Debug {
     /// are. `None` where there is no other instance, or nobody tells of it; whoever follows a log polls in any case.
     fn nudges(&self) -> Option<watch::Receiver<u64>> {
         None
+    }
+
+    /// Answers when rounds can be run, as far as can be told without running one. It may be given up at any moment.
+    ///
+    /// # Errors
+    /// The database cannot be reached, only reads, or has become another one than this version knows.
+    async fn ready(&self) -> Result<(), StoreError> {
+        Ok(())
     }
 
     /// Ends all connections, after the round that is running, and after reads that end within seconds.

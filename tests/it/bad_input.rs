@@ -8,6 +8,7 @@ use tonic::client::Grpc;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::{Code, Request, Status};
 
+use crate::support::databases::Kind;
 use crate::support::errors::assert_error;
 use crate::support::shop::Shop;
 
@@ -77,7 +78,7 @@ async fn call(shop: &Shop, path: &str, bytes: Bytes) -> Result<(), Status> {
 
 #[tokio::test]
 async fn undecodable_bytes_are_refused_as_bad_input_on_every_call() {
-    let shop = Shop::with_items(&[]).await;
+    let shop = Shop::with_items(Kind::Sqlite, &[]).await;
     let calls = calls();
     assert!(calls.len() >= 24, "{calls:?}");
     for path in &calls {
@@ -96,7 +97,7 @@ async fn undecodable_bytes_are_refused_as_bad_input_on_every_call() {
 
 #[tokio::test]
 async fn a_message_beyond_the_limit_is_refused_and_the_connection_goes_on() {
-    let shop = Shop::with_items(&[]).await;
+    let shop = Shop::with_items(Kind::Sqlite, &[]).await;
     let path = "/holdfast.v1.CheckoutService/Reserve";
     let error = call(&shop, path, Bytes::from(vec![0x0a; 5 * 1024 * 1024]))
         .await
@@ -107,7 +108,7 @@ async fn a_message_beyond_the_limit_is_refused_and_the_connection_goes_on() {
 
 #[tokio::test]
 async fn an_empty_message_is_refused_by_field_where_fields_are_needed() {
-    let shop = Shop::with_items(&[]).await;
+    let shop = Shop::with_items(Kind::Sqlite, &[]).await;
     let mut taken = Vec::new();
     for path in calls() {
         match call(&shop, &path, Bytes::new()).await {
@@ -130,7 +131,7 @@ async fn an_empty_message_is_refused_by_field_where_fields_are_needed() {
 
 #[tokio::test]
 async fn an_unknown_call_is_unimplemented() {
-    let shop = Shop::with_items(&[]).await;
+    let shop = Shop::with_items(Kind::Sqlite, &[]).await;
     let error = call(&shop, "/holdfast.v1.CheckoutService/Nothing", Bytes::new())
         .await
         .expect_err("no such call");

@@ -7,6 +7,7 @@ use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 
+use crate::support::databases::Kind;
 use crate::support::shop::Shop;
 
 async fn ask(shop: &Shop, question: MessageRequest) -> MessageResponse {
@@ -23,7 +24,7 @@ async fn ask(shop: &Shop, question: MessageRequest) -> MessageResponse {
 
 #[tokio::test]
 async fn every_service_is_listed() {
-    let shop = Shop::empty().await;
+    let shop = Shop::empty(Kind::Sqlite).await;
     let MessageResponse::ListServicesResponse(listed) = ask(&shop, MessageRequest::ListServices(String::new())).await
     else {
         panic!("another answer than was asked for")
@@ -38,7 +39,7 @@ async fn every_service_is_listed() {
 
 #[tokio::test]
 async fn every_message_is_described() {
-    let shop = Shop::empty().await;
+    let shop = Shop::empty(Kind::Sqlite).await;
     for name in [
         "holdfast.v1.ReserveRequest",
         "google.type.Date",

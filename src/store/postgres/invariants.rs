@@ -62,16 +62,17 @@ pub(super) const ALL: [Invariant; 14] = [
                 UNION ALL
                 SELECT location_key, sku_key, delta FROM adjustments WHERE $1::bigint IS NULL OR location_key = $1
                 UNION ALL
-                SELECT e.location_key, i.sku_key, -(l.value ->> 'quantity')::bigint
-                FROM events AS e CROSS JOIN json_array_elements(e.payload::json #> '{order_shipped,lines}') AS l (value)
-                JOIN items AS i ON i.sku = l.value ->> 'sku'
-                WHERE $1::bigint IS NULL OR e.location_key = $1
+                SELECT o.location_key, l.sku_key, l.cancelled - l.quantity
+                FROM orders AS o JOIN order_lines AS l USING (location_key, sequence)
+                WHERE ($1::bigint IS NULL OR o.location_key = $1) AND o.state = 4
                 UNION ALL
-                SELECT e.location_key, i.sku_key, -(l.value ->> 'quantity')::bigint
-                FROM events AS e
-                CROSS JOIN json_array_elements(e.payload::json #> '{order_shipped_after_cancel,lines}') AS l (value)
-                JOIN items AS i ON i.sku = l.value ->> 'sku'
-                WHERE $1::bigint IS NULL OR e.location_key = $1
+                SELECT o.location_key, l.sku_key, -(p.value ->> 'quantity')::bigint
+                FROM orders AS o JOIN cancellations AS c USING (location_key, sequence)
+                CROSS JOIN LATERAL json_array_elements(c.cancelled::json) AS p (value)
+                JOIN order_lines AS l ON l.location_key = o.location_key AND l.sequence = o.sequence
+                    AND l.line_number = (p.value ->> 'line_number')::integer
+                WHERE ($1::bigint IS NULL OR o.location_key = $1) AND o.state = 5 AND c.completes = 1
+                    AND o.shipment::json ->> 'parcels' IS NOT NULL
                 UNION ALL
                 SELECT location_key, sku_key, 0 FROM stock WHERE $1::bigint IS NULL OR location_key = $1
             ),
@@ -236,34 +237,45 @@ pub(super) const ALL: [Invariant; 14] = [
     },
     Invariant {
         name: "events_have_no_gaps",
-        description: "a location's events are numbered 1 to the last one that it gave out",
+        description: "a location's events are numbered without a gap from the oldest that is kept to the last that it gave out",
         broken: broken!(
             "events_have_no_gaps",
-            "SELECT format('location %s: %s events, last %s, next %s', location_key, counted, last, next_event)
+            "SELECT format('location %s: %s events from %s, last %s, next %s', location_key, counted, oldest, last, next_event)
             FROM (
-                SELECT n.location_key, n.next_event, count(e.event_sequence) AS counted, coalesce(max(e.event_sequence), 0) AS last
+                SELECT n.location_key, n.next_event, count(e.event_sequence) AS counted, coalesce(h.oldest_event, 1) AS oldest,
+                    coalesce(max(e.event_sequence), 0) AS last, coalesce(min(e.event_sequence), 1) AS first
                 FROM location_numbers AS n LEFT JOIN events AS e USING (location_key)
+                LEFT JOIN log_horizons AS h USING (location_key)
                 WHERE $1::bigint IS NULL OR n.location_key = $1
-                GROUP BY n.location_key, n.next_event
+                GROUP BY n.location_key, n.next_event, h.oldest_event
             ) AS numbered
-            WHERE counted <> last OR next_event <> last + 1"
+            WHERE counted <> last - oldest + 1 OR first <> oldest OR next_event <> last + 1"
         ),
         checked: COUNT_EVENTS,
     },
     Invariant {
         name: "promises_match_events",
-        description: "every order has one event that placed it, with its promised date and place",
+        description: "every order has one event that placed it, with its promised date and place, as far as events are kept",
         broken: broken!(
             "promises_match_events",
-            "WITH sides (location_key, sequence, order_id, promised, stored) AS (
-                SELECT location_key, sequence, order_id, to_char(promised_ship_date, 'YYYY-MM-DD') COLLATE \"C\", 1
-                FROM orders WHERE $1::bigint IS NULL OR location_key = $1
-                UNION ALL
+            "WITH placed (location_key, sequence, order_id, promised) AS MATERIALIZED (
                 SELECT location_key, (payload::json #>> '{order_placed,sequence}')::bigint, order_id,
-                    payload::json #>> '{order_placed,promised_ship_date}', 0
+                    payload::json #>> '{order_placed,promised_ship_date}'
                 FROM events
                 WHERE ($1::bigint IS NULL OR location_key = $1)
                     AND payload >= '{\"order_placed\"' AND payload < '{\"order_placed#'
+            ),
+            kept (location_key, sequence) AS (
+                SELECT h.location_key, coalesce(min(p.sequence), n.next_order)
+                FROM log_horizons AS h JOIN location_numbers AS n USING (location_key) LEFT JOIN placed AS p USING (location_key)
+                GROUP BY h.location_key, n.next_order
+            ),
+            sides (location_key, sequence, order_id, promised, stored) AS (
+                SELECT o.location_key, o.sequence, o.order_id, to_char(o.promised_ship_date, 'YYYY-MM-DD') COLLATE \"C\", 1
+                FROM orders AS o LEFT JOIN kept AS k USING (location_key)
+                WHERE ($1::bigint IS NULL OR o.location_key = $1) AND o.sequence >= coalesce(k.sequence, 1)
+                UNION ALL
+                SELECT location_key, sequence, order_id, promised, 0 FROM placed
             )
             SELECT format('location %s, order %s: %s stored and %s events, promised %s and %s', location_key, sequence,
                 sum(stored), sum(1 - stored), min(promised), max(promised))
@@ -274,30 +286,32 @@ pub(super) const ALL: [Invariant; 14] = [
     },
     Invariant {
         name: "states_match_events",
-        description: "an order's state is what its last event says",
+        description: "an order's state is what its last event says, if that is kept",
         broken: broken!(
             "states_match_events",
             "SELECT format('location %s, order %s: state %s, event %s %s', location_key, order_id, state, event_sequence,
                 substr(payload, 1, 60))
             FROM (
-                SELECT o.location_key, o.order_id, o.state, o.event_sequence, e.payload, (
+                SELECT o.location_key, o.order_id, o.state, o.event_sequence, e.payload, h.oldest_event, (
                     SELECT key FROM json_object_keys(e.payload::json) AS key LIMIT 1
                 ) AS kind
                 FROM orders AS o LEFT JOIN events AS e
                     ON e.location_key = o.location_key AND e.event_sequence = o.event_sequence AND e.order_id = o.order_id
+                LEFT JOIN log_horizons AS h ON h.location_key = o.location_key
                 WHERE $1::bigint IS NULL OR o.location_key = $1
             ) AS told
-            WHERE kind IS NULL OR CASE kind
+            WHERE kind IS NULL AND event_sequence >= coalesce(oldest_event, 1) OR CASE kind
                 WHEN 'order_placed' THEN state NOT IN (1, 2)
                 WHEN 'order_confirmed' THEN state <> 2
                 WHEN 'order_lapsed' THEN state <> 5
                 WHEN 'order_released' THEN state <> 3
                 WHEN 'release_revoked' THEN state <> 2
+                WHEN 'release_acknowledged' THEN state <> 3
                 WHEN 'order_shipped' THEN state <> 4
                 WHEN 'order_cancelled' THEN state <> 5
                 WHEN 'order_shipped_after_cancel' THEN state <> 5
                 WHEN 'lines_cancelled' THEN state NOT IN (1, 2)
-                ELSE true
+                ELSE kind IS NOT NULL
             END"
         ),
         checked: COUNT_ORDERS,

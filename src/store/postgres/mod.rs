@@ -11,15 +11,13 @@
 //! # Ordering
 //! What is kept between rounds is current while the revision of its location, read under the lock, is the one it left.
 
-use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use sqlx::PgPool;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use tokio::sync::{Mutex, MutexGuard};
+use sqlx::postgres::{PgConnection, PgPoolOptions};
+use tokio::sync::{Mutex, MutexGuard, watch};
 
 use super::tables::{self, Configs, Database, Kept, Load, Loaded, Loader, run_in_tx};
 use super::{
@@ -34,77 +32,26 @@ use crate::domain::event::Event;
 use crate::domain::ids::{EventSequence, InboundId, LineNumber, LocationId, Sequence, Sku};
 use crate::domain::inbound::Inbound;
 use connection::Connection;
+use listener::Listener;
 
 mod apply;
 mod check;
 mod connection;
 mod invariants;
+mod listener;
 mod lists;
 mod load;
 mod open;
+mod options;
 mod rows;
 mod sql;
+
+pub use options::PostgresOptions;
 
 /// How often a round is run again after failures that pass.
 const RETRIES_MAX: usize = 6;
 /// How long a reader waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// Which database, and how many connections.
-#[derive(Clone)]
-pub struct PostgresOptions {
-    connect: PgConnectOptions,
-    /// Rounds that run side by side, at least one.
-    pub lanes: usize,
-    /// Connections for snapshots and lists, at least one.
-    pub readers: u32,
-    is_persistent: bool,
-}
-
-impl fmt::Debug for PostgresOptions {
-    /// Keeps address and password out of logs.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PostgresOptions")
-            .field("lanes", &self.lanes)
-            .field("readers", &self.readers)
-            .finish_non_exhaustive()
-    }
-}
-
-impl PostgresOptions {
-    /// The database of a URL, as libpq knows them. With `statement-cache-capacity=0` no statement is kept prepared, for a
-    /// pooler in transaction mode.
-    ///
-    /// # Errors
-    /// It is no URL of PostgreSQL's. The text does not repeat it: it may hold a password.
-    pub fn new(url: &str) -> Result<Self, StoreError> {
-        let refused = || StoreError::Unavailable("the database's URL cannot be read".to_owned());
-        let connect = PgConnectOptions::from_str(url).map_err(|_| refused())?;
-        Ok(Self {
-            connect: connect.application_name("holdfast"),
-            lanes: 2,
-            readers: 4,
-            is_persistent: !url.contains("statement-cache-capacity=0"),
-        })
-    }
-
-    /// Where it is, without user and password.
-    #[must_use]
-    pub fn place(&self) -> String {
-        let (host, port) = (self.connect.get_host(), self.connect.get_port());
-        format!(
-            "postgres://{host}:{port}/{}",
-            self.connect.get_database().unwrap_or_default()
-        )
-    }
-
-    /// With a password that is kept apart from the URL.
-    #[must_use]
-    pub fn with_password(mut self, password: &str) -> Self {
-        self.connect = self.connect.password(password);
-        self
-    }
-}
 
 /// What runs the rounds of a lane.
 #[derive(Debug, Default)]
@@ -121,6 +68,9 @@ pub struct PostgresStore {
     readers: PgPool,
     configs: Configs,
     epoch: u64,
+    /// Asks whether rounds can be run.
+    prober: Mutex<Option<PgConnection>>,
+    listener: Listener,
 }
 
 impl PostgresStore {
@@ -147,6 +97,8 @@ impl PostgresStore {
             readers,
             configs: Configs::default(),
             epoch,
+            prober: Mutex::default(),
+            listener: Listener::start(&options.connect),
             options: options.clone(),
         })
     }
@@ -362,8 +314,31 @@ impl Store for PostgresStore {
         self.epoch
     }
 
+    fn nudges(&self) -> Option<watch::Receiver<u64>> {
+        Some(self.listener.nudges())
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        let mut prober = self.prober.lock().await;
+        // The connection is kept only when it answered. One that was ended since is no sign that the next one would be.
+        if let Some(mut connection) = prober.take()
+            && open::check_again(&mut connection).await.is_ok()
+        {
+            *prober = Some(connection);
+            return Ok(());
+        }
+        let mut connection = open::connect(&self.options.connect).await?;
+        open::check_again(&mut connection).await?;
+        *prober = Some(connection);
+        Ok(())
+    }
+
     async fn close(&self) {
+        self.listener.stop();
         self.readers.close().await;
+        if let Some(connection) = self.prober.lock().await.take() {
+            drop(sqlx::Connection::close(connection).await);
+        }
         for writer in &self.writers {
             if let Some(connection) = writer.lock().await.connection.take() {
                 connection.close().await;

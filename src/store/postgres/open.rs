@@ -70,8 +70,7 @@ async fn put_epoch(mut connection: PgConnection, statement: &'static str) -> Res
 /// The database cannot be reached, is unsafe, only reads, or has other tables than this version knows.
 pub(super) async fn check(options: &PgConnectOptions) -> Result<u64, StoreError> {
     let mut connection = connect(options).await?;
-    check_settings(&mut connection).await?;
-    check_tables(&mut connection).await?;
+    check_again(&mut connection).await?;
     let row = sqlx::query(LOAD_EPOCH).fetch_optional(&mut connection).await;
     let row = row.map_err(|error| classify(LOAD_EPOCH, &error))?;
     let epoch = row.and_then(|row| row.try_get::<i64, _>(0).ok());
@@ -81,7 +80,16 @@ pub(super) async fn check(options: &PgConnectOptions) -> Result<u64, StoreError>
         .ok_or_else(|| StoreError::Storage("the database has no epoch: run `holdfast migrate`".to_owned()))
 }
 
-async fn connect(options: &PgConnectOptions) -> Result<PgConnection, StoreError> {
+/// Checks a database that was checked before: it may have become another one since.
+///
+/// # Errors
+/// As for [`check`].
+pub(super) async fn check_again(connection: &mut PgConnection) -> Result<(), StoreError> {
+    check_settings(connection).await?;
+    check_tables(connection).await
+}
+
+pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, StoreError> {
     options.connect().await.map_err(|error| classify("connect", &error))
 }
 

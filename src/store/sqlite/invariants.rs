@@ -332,7 +332,6 @@ pub(super) const ALL: [Invariant; 14] = [
     },
 ];
 
-/// Checks one invariant.
 /// Every statement, for the test that prepares them.
 #[cfg(test)]
 pub(super) const STATEMENTS: [&str; 6] = [

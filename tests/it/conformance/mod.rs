@@ -1,12 +1,13 @@
 //! One suite for every store: what a round loads, decides and writes is the same on each of them.
 
-mod flows;
+mod audit;
+mod epochs;
+pub(crate) mod flows;
 mod limits;
-mod lists;
-mod sqlite_audit;
+pub(crate) mod lists;
 mod sqlite_file;
 mod tentative;
-mod warehouse;
+pub(crate) mod warehouse;
 
 /// Runs each named test of a module on a new database of each kind.
 macro_rules! on_every_store {

@@ -6,8 +6,15 @@ use holdfast::proto::holdfast::v1::watch_availability_response::Item;
 use holdfast::proto::holdfast::v1::{self as pb, Availability};
 use tonic::{Code, Streaming};
 
+use crate::support::databases::{Kind, on_every_database};
 use crate::support::errors::{assert_error, fields};
 use crate::support::shop::{Shop, W1, date, location};
+
+on_every_database! {
+    an_item_page_gets_the_state_first_and_then_what_changes
+    an_item_page_changes_when_only_the_day_does
+    an_item_page_of_what_there_is_none_of_is_refused
+}
 
 /// Long enough for a look, which comes every other second, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -35,9 +42,8 @@ async fn next(stream: &mut Answers) -> pb::ItemAvailability {
     tokio::time::timeout(PATIENCE, next).await.expect("a change is told")
 }
 
-#[tokio::test]
-async fn an_item_page_gets_the_state_first_and_then_what_changes() {
-    let mut shop = Shop::stocked(&[("A", 9), ("B", 0)]).await;
+async fn an_item_page_gets_the_state_first_and_then_what_changes(kind: Kind) {
+    let mut shop = Shop::stocked(kind, &[("A", 9), ("B", 0)]).await;
     let opened = shop.checkout.watch_availability(request(&["B", "A"])).await;
     let mut stream = opened.expect("a stream").into_inner();
     let state = next(&mut stream).await;
@@ -77,9 +83,8 @@ async fn an_item_page_gets_the_state_first_and_then_what_changes() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn an_item_page_changes_when_only_the_day_does() {
-    let mut shop = Shop::stocked(&[("A", 1)]).await;
+async fn an_item_page_changes_when_only_the_day_does(kind: Kind) {
+    let mut shop = Shop::stocked(kind, &[("A", 1)]).await;
     let opened = shop.checkout.watch_availability(request(&["A"])).await;
     let mut stream = opened.expect("a stream").into_inner();
     assert_eq!(next(&mut stream).await.promised_ship_date, date("2026-03-03"));
@@ -99,9 +104,8 @@ async fn an_item_page_changes_when_only_the_day_does() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn an_item_page_of_what_there_is_none_of_is_refused() {
-    let mut shop = Shop::stocked(&[("A", 1)]).await;
+async fn an_item_page_of_what_there_is_none_of_is_refused(kind: Kind) {
+    let mut shop = Shop::stocked(kind, &[("A", 1)]).await;
     let error = shop
         .checkout
         .watch_availability(request(&["A", "Z"]))

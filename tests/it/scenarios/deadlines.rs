@@ -11,8 +11,13 @@ use tokio::net::TcpStream;
 use tonic::{Code, Status};
 
 use super::errors::faulty_shop;
+use crate::support::databases::{Kind, on_every_database};
 use crate::support::errors::assert_error;
 use crate::support::shop::{Shop, W1, order};
+
+on_every_database! {
+    a_deadline_that_passes_is_said_and_the_repeat_tells_what_became_of_the_call
+}
 
 /// Calls `Reserve` with a timeout that only the server looks at: tonic's own client would give up by itself.
 async fn reserve_within(shop: &Shop, timeout: &str, message: &impl Message) -> Status {
@@ -38,10 +43,9 @@ async fn reserve_within(shop: &Shop, timeout: &str, message: &impl Message) -> S
     Status::from_header_map(answer.headers()).expect("a status without a message")
 }
 
-#[tokio::test]
-async fn a_deadline_that_passes_is_said_and_the_repeat_tells_what_became_of_the_call() {
+async fn a_deadline_that_passes_is_said_and_the_repeat_tells_what_became_of_the_call(kind: Kind) {
     let slow = |round| (round == 3).then_some(Fault::Slow(Duration::from_millis(500)));
-    let mut shop = faulty_shop(Limits::default(), slow).await;
+    let mut shop = faulty_shop(kind, Limits::default(), slow).await;
     let request = order("O1", W1, &[("A", 1)]);
     let late = reserve_within(&shop, "100m", &request).await;
     assert_error(&late, Code::DeadlineExceeded, "DEADLINE_PASSED");

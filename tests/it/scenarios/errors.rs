@@ -7,23 +7,38 @@ use holdfast::proto::google::r#type::{Date, Money};
 use holdfast::proto::holdfast::v1::adjust_stock_request::Change;
 use holdfast::proto::holdfast::v1::{self as pb};
 use holdfast::sequencer::Limits;
-use holdfast::store::Store;
-use holdfast::store::faulty::{Fault, FaultyStore};
-use holdfast::store::sqlite::{SqliteOptions, SqliteStore};
+use holdfast::store::faulty::Fault;
 use tokio_stream::StreamExt;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
+use crate::support::databases::{Kind, on_every_database};
 use crate::support::errors::{assert_error, fields, metadata, reason, violations};
 use crate::support::shop::{Shop, W1, date, item, location, order};
+
+on_every_database! {
+    every_fault_of_an_order_is_named_in_one_answer
+    limits_of_an_order_are_refused_by_name
+    unknown_things_are_not_found
+    each_line_at_fault_is_named_with_its_own_reason
+    a_location_that_is_closed_takes_no_orders
+    an_order_in_the_wrong_state_says_which
+    a_later_promise_than_accepted_names_the_new_date
+    a_token_that_is_not_ours_is_refused
+    a_store_that_is_away_is_said_and_the_repeat_is_taken
+    a_commit_whose_answer_was_lost_is_looked_up_and_answered
+    an_internal_error_tells_an_incident_and_nothing_else
+    a_full_queue_is_refused_at_once_and_what_was_accepted_is_done
+    one_check_of_the_invariants_goes_on_at_a_time
+    streams_end_with_a_reason_when_the_server_goes_down
+}
 
 async fn refused(shop: &mut Shop, request: pb::ReserveRequest) -> Status {
     shop.try_reserve(request).await.expect_err("a refusal")
 }
 
-#[tokio::test]
-async fn every_fault_of_an_order_is_named_in_one_answer() {
-    let mut shop = Shop::with_items(&["A"]).await;
+async fn every_fault_of_an_order_is_named_in_one_answer(kind: Kind) {
+    let mut shop = Shop::with_items(kind, &["A"]).await;
     let price = |code: &str, units, nanos| {
         Some(Money {
             currency_code: code.to_owned(),
@@ -79,9 +94,8 @@ async fn every_fault_of_an_order_is_named_in_one_answer() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn limits_of_an_order_are_refused_by_name() {
-    let mut shop = Shop::with_items(&["A"]).await;
+async fn limits_of_an_order_are_refused_by_name(kind: Kind) {
+    let mut shop = Shop::with_items(kind, &["A"]).await;
     let many = vec![("A", 1); 501];
     let error = refused(&mut shop, order("O1", W1, &many)).await;
     assert_eq!(fields(&error), ["lines"]);
@@ -101,9 +115,8 @@ async fn limits_of_an_order_are_refused_by_name() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn unknown_things_are_not_found() {
-    let mut shop = Shop::with_items(&["A"]).await;
+async fn unknown_things_are_not_found(kind: Kind) {
+    let mut shop = Shop::with_items(kind, &["A"]).await;
     let error = refused(&mut shop, order("O1", "W9", &[("A", 1)])).await;
     assert_error(&error, Code::NotFound, "UNKNOWN_LOCATION");
     let error = refused(&mut shop, order("O1", W1, &[("A", 1), ("Z", 1)])).await;
@@ -120,9 +133,8 @@ async fn unknown_things_are_not_found() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn each_line_at_fault_is_named_with_its_own_reason() {
-    let mut shop = Shop::with_items(&["A"]).await;
+async fn each_line_at_fault_is_named_with_its_own_reason(kind: Kind) {
+    let mut shop = Shop::with_items(kind, &["A"]).await;
     shop.put_item(pb::Item {
         backorderable: Some(false),
         ..item("B")
@@ -153,9 +165,8 @@ async fn each_line_at_fault_is_named_with_its_own_reason() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn a_location_that_is_closed_takes_no_orders() {
-    let mut shop = Shop::with_items(&["A"]).await;
+async fn a_location_that_is_closed_takes_no_orders(kind: Kind) {
+    let mut shop = Shop::with_items(kind, &["A"]).await;
     shop.put_location(pb::Location {
         active: Some(false),
         ..location(W1)
@@ -166,9 +177,8 @@ async fn a_location_that_is_closed_takes_no_orders() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn an_order_in_the_wrong_state_says_which() {
-    let mut shop = Shop::stocked(&[("A", 1)]).await;
+async fn an_order_in_the_wrong_state_says_which(kind: Kind) {
+    let mut shop = Shop::stocked(kind, &[("A", 1)]).await;
     shop.reserve("O1", &[("A", 1)]).await;
     shop.reserve("O2", &[("A", 1)]).await;
     let error = shop.ship("O2").await.expect_err("it waits");
@@ -214,9 +224,8 @@ async fn an_order_in_the_wrong_state_says_which() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn a_later_promise_than_accepted_names_the_new_date() {
-    let mut shop = Shop::with_items(&["A"]).await;
+async fn a_later_promise_than_accepted_names_the_new_date(kind: Kind) {
+    let mut shop = Shop::with_items(kind, &["A"]).await;
     let request = pb::ReserveRequest {
         latest_acceptable_ship_date: date("2026-03-03"),
         ..order("O1", W1, &[("A", 1)])
@@ -227,9 +236,8 @@ async fn a_later_promise_than_accepted_names_the_new_date() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn a_token_that_is_not_ours_is_refused() {
-    let mut shop = Shop::with_items(&[]).await;
+async fn a_token_that_is_not_ours_is_refused(kind: Kind) {
+    let mut shop = Shop::with_items(kind, &[]).await;
     for token in ["nonsense", "1.2.3"] {
         let request = pb::WatchEventsRequest {
             location_ids: vec![W1.to_owned()],
@@ -246,20 +254,22 @@ async fn a_token_that_is_not_ours_is_refused() {
 }
 
 /// A shop whose store fails or stalls by the number of the round; the first two set it up.
-pub(super) async fn faulty_shop(limits: Limits, faults: impl FnMut(u64) -> Option<Fault> + Send + 'static) -> Shop {
-    let directory = tempfile::tempdir().expect("a directory");
-    let store = SqliteStore::open(&SqliteOptions::new(directory.path().join("shop.db"))).expect("a store");
-    let store: Arc<dyn Store> = Arc::new(FaultyStore::new(store, Box::new(faults)));
-    let mut shop = Shop::on_with(store, directory, limits).await;
+pub(super) async fn faulty_shop(
+    kind: Kind,
+    limits: Limits,
+    faults: impl FnMut(u64) -> Option<Fault> + Send + 'static,
+) -> Shop {
+    let database = kind.database();
+    let store = database.open_faulty(Box::new(faults)).await;
+    let mut shop = Shop::on_with(store, Arc::new(database), limits).await;
     shop.put_location(location(W1)).await;
     shop.put_item(item("A")).await;
     shop
 }
 
-#[tokio::test]
-async fn a_store_that_is_away_is_said_and_the_repeat_is_taken() {
+async fn a_store_that_is_away_is_said_and_the_repeat_is_taken(kind: Kind) {
     let fault = |round| (3..=4).contains(&round).then_some(Fault::BeforeRound);
-    let mut shop = faulty_shop(Limits::default(), fault).await;
+    let mut shop = faulty_shop(kind, Limits::default(), fault).await;
     let error = refused(&mut shop, order("O1", W1, &[("A", 1)])).await;
     assert_error(&error, Code::Unavailable, "STORE_UNAVAILABLE");
     assert!(error.get_details_retry_info().is_some());
@@ -273,19 +283,20 @@ async fn a_store_that_is_away_is_said_and_the_repeat_is_taken() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn a_commit_whose_answer_was_lost_is_looked_up_and_answered() {
-    let mut shop = faulty_shop(Limits::default(), |round| (round == 3).then_some(Fault::AfterCommit)).await;
+async fn a_commit_whose_answer_was_lost_is_looked_up_and_answered(kind: Kind) {
+    let mut shop = faulty_shop(kind, Limits::default(), |round| {
+        (round == 3).then_some(Fault::AfterCommit)
+    })
+    .await;
     let answer = shop.try_reserve(order("O1", W1, &[("A", 1)])).await.expect("an order");
     assert!(!answer.replayed, "the caller asked once");
     assert_eq!(shop.counters("A").await, [0, 0, 1, 0]);
     shop.close().await;
 }
 
-#[tokio::test]
-async fn an_internal_error_tells_an_incident_and_nothing_else() {
+async fn an_internal_error_tells_an_incident_and_nothing_else(kind: Kind) {
     let fault = |round| (3..=4).contains(&round).then_some(Fault::Refused);
-    let mut shop = faulty_shop(Limits::default(), fault).await;
+    let mut shop = faulty_shop(kind, Limits::default(), fault).await;
     let error = refused(&mut shop, order("O1", W1, &[("A", 1)])).await;
     assert_error(&error, Code::Internal, "INTERNAL");
     assert!(metadata(&error, "incident_id").is_some_and(|id| !id.is_empty()));
@@ -293,10 +304,10 @@ async fn an_internal_error_tells_an_incident_and_nothing_else() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn a_full_queue_is_refused_at_once_and_what_was_accepted_is_done() {
+async fn a_full_queue_is_refused_at_once_and_what_was_accepted_is_done(kind: Kind) {
     let slow = |round| (round == 3).then_some(Fault::Slow(Duration::from_millis(500)));
     let mut shop = faulty_shop(
+        kind,
         Limits {
             queue_commands_max: 2,
             round_commands_max: 1,
@@ -329,9 +340,8 @@ async fn a_full_queue_is_refused_at_once_and_what_was_accepted_is_done() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn one_check_of_the_invariants_goes_on_at_a_time() {
-    let shop = Shop::with_items(&["A"]).await;
+async fn one_check_of_the_invariants_goes_on_at_a_time(kind: Kind) {
+    let shop = Shop::with_items(kind, &["A"]).await;
     let checks: Vec<_> = (0..20)
         .map(|_| {
             let mut operations = shop.operations.clone();
@@ -356,9 +366,8 @@ async fn one_check_of_the_invariants_goes_on_at_a_time() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn streams_end_with_a_reason_when_the_server_goes_down() {
-    let mut shop = Shop::with_items(&[]).await;
+async fn streams_end_with_a_reason_when_the_server_goes_down(kind: Kind) {
+    let mut shop = Shop::with_items(kind, &[]).await;
     let request = pb::WatchEventsRequest {
         location_ids: vec![W1.to_owned()],
         ..pb::WatchEventsRequest::default()

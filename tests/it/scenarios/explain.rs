@@ -3,9 +3,17 @@
 use holdfast::proto::holdfast::v1::{self as pb, SkipReason};
 use tonic::Code;
 
+use crate::support::databases::{Kind, on_every_database};
 use crate::support::errors::assert_error;
 use crate::support::recompute::adds_up;
 use crate::support::shop::{Shop, W1, date, item, location, order};
+
+on_every_database! {
+    a_late_order_is_explained_by_who_is_ahead_and_the_inbound_that_covers_it
+    held_stock_is_listed_by_what_would_free_most
+    a_preview_says_what_a_change_of_an_inbound_would_do_and_does_not_do_it
+    under_random_changes_promises_stay_and_every_explanation_adds_up
+}
 
 async fn explain(shop: &mut Shop, order_id: &str) -> pb::OrderExplanation {
     let order_id = order_id.to_owned();
@@ -19,9 +27,8 @@ async fn explain(shop: &mut Shop, order_id: &str) -> pb::OrderExplanation {
     explanation
 }
 
-#[tokio::test]
-async fn a_late_order_is_explained_by_who_is_ahead_and_the_inbound_that_covers_it() {
-    let mut shop = Shop::stocked(&[("A", 3)]).await;
+async fn a_late_order_is_explained_by_who_is_ahead_and_the_inbound_that_covers_it(kind: Kind) {
+    let mut shop = Shop::stocked(kind, &[("A", 3)]).await;
     shop.put_item(pb::Item {
         lead_time_days: None,
         ..item("A")
@@ -88,9 +95,8 @@ async fn a_late_order_is_explained_by_who_is_ahead_and_the_inbound_that_covers_i
     shop.close().await;
 }
 
-#[tokio::test]
-async fn held_stock_is_listed_by_what_would_free_most() {
-    let mut shop = Shop::stocked(&[("A", 20), ("B", 20), ("C", 0), ("D", 0)]).await;
+async fn held_stock_is_listed_by_what_would_free_most(kind: Kind) {
+    let mut shop = Shop::stocked(kind, &[("A", 20), ("B", 20), ("C", 0), ("D", 0)]).await;
     shop.reserve("O1", &[("A", 2), ("C", 1)]).await;
     shop.set_clock("2026-03-05T09:00:00Z");
     shop.reserve("O2", &[("A", 3), ("B", 4), ("D", 2)]).await;
@@ -161,9 +167,8 @@ fn inbound(expected: &str, quantity: i64) -> pb::preview_inbound_request::Change
     })
 }
 
-#[tokio::test]
-async fn a_preview_says_what_a_change_of_an_inbound_would_do_and_does_not_do_it() {
-    let mut shop = Shop::with_items(&["A", "B"]).await;
+async fn a_preview_says_what_a_change_of_an_inbound_would_do_and_does_not_do_it(kind: Kind) {
+    let mut shop = Shop::with_items(kind, &["A", "B"]).await;
     shop.put_inbound("PO-1", "2026-03-10", &[("A", 6)]).await;
     shop.reserve("O1", &[("A", 4)]).await;
     shop.reserve("O2", &[("A", 2), ("B", 1)]).await;
@@ -260,11 +265,10 @@ async fn disturb(shop: &mut Shop, numbers: &mut Numbers, hours: &mut i64) {
     }
 }
 
-#[tokio::test]
-async fn under_random_changes_promises_stay_and_every_explanation_adds_up() {
+async fn under_random_changes_promises_stay_and_every_explanation_adds_up(kind: Kind) {
     let orders: u64 = std::env::var("HOLDFAST_PROMISE_ORDERS").map_or(250, |text| text.parse().expect("a number"));
     let seed = std::env::var("HOLDFAST_PROMISE_SEED").map_or(1, |text| text.parse().expect("a number"));
-    let (mut shop, mut numbers, mut hours) = (Shop::with_items(&SKUS).await, Numbers(seed), 0);
+    let (mut shop, mut numbers, mut hours) = (Shop::with_items(kind, &SKUS).await, Numbers(seed), 0);
     shop.put_item(pb::Item {
         lead_time_days: None,
         ..item("D")

@@ -3,8 +3,23 @@
 use holdfast::proto::google::r#type::TimeOfDay;
 use holdfast::proto::holdfast::v1::{self as pb, Availability, OrderState};
 
+use crate::support::databases::{Kind, on_every_database};
 use crate::support::errors::reason;
 use crate::support::shop::{Shop, W1, date, item, location, order};
+
+on_every_database! {
+    a_buffer_is_kept_back_of_each_inbound_rounded_up
+    s35_the_date_follows_what_is_on_hand_and_inbound
+    s40_a_moved_inbound_moves_the_estimate_and_not_the_promise
+    s42_a_shrunk_inbound_puts_the_tail_at_risk_in_queue_order
+    s44_without_an_inbound_the_lead_time_counts
+    s45_an_order_ships_with_its_last_line
+    s46_the_cutoff_is_in_the_zone_of_the_location
+    s48a_a_receipt_at_the_cutoff_counts_for_the_next_business_day
+    s49_without_a_cutoff_the_whole_day_counts
+    a_changed_calendar_moves_estimates_and_never_promises
+    a_promise_later_than_the_customer_saw_is_refused_and_nothing_is_reserved
+}
 
 #[expect(clippy::unnecessary_wraps, reason = "fields of messages are optional")]
 fn time_of_day(hours: i32, minutes: i32) -> Option<TimeOfDay> {
@@ -16,9 +31,8 @@ fn time_of_day(hours: i32, minutes: i32) -> Option<TimeOfDay> {
     })
 }
 
-#[tokio::test]
-async fn s35_the_date_follows_what_is_on_hand_and_inbound() {
-    let mut shop = Shop::empty().await;
+async fn s35_the_date_follows_what_is_on_hand_and_inbound(kind: Kind) {
+    let mut shop = Shop::empty(kind).await;
     shop.set_clock("2026-06-22T09:00:00Z");
     shop.put_location(location(W1)).await;
     shop.put_item(pb::Item {
@@ -53,9 +67,8 @@ async fn s35_the_date_follows_what_is_on_hand_and_inbound() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn s40_a_moved_inbound_moves_the_estimate_and_not_the_promise() {
-    let mut shop = Shop::with_items(&["A"]).await;
+async fn s40_a_moved_inbound_moves_the_estimate_and_not_the_promise(kind: Kind) {
+    let mut shop = Shop::with_items(kind, &["A"]).await;
     shop.put_item(pb::Item {
         lead_time_days: None,
         ..item("A")
@@ -77,9 +90,8 @@ async fn s40_a_moved_inbound_moves_the_estimate_and_not_the_promise() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn s42_a_shrunk_inbound_puts_the_tail_at_risk_in_queue_order() {
-    let mut shop = Shop::with_items(&["A"]).await;
+async fn s42_a_shrunk_inbound_puts_the_tail_at_risk_in_queue_order(kind: Kind) {
+    let mut shop = Shop::with_items(kind, &["A"]).await;
     shop.put_inbound("PO-1", "2026-03-10", &[("A", 10)]).await;
     for (id, quantity) in [("O1", 4), ("O2", 4), ("O3", 2)] {
         assert_eq!(
@@ -106,9 +118,8 @@ async fn s42_a_shrunk_inbound_puts_the_tail_at_risk_in_queue_order() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn s44_without_an_inbound_the_lead_time_counts() {
-    let mut shop = Shop::with_items(&["A"]).await;
+async fn s44_without_an_inbound_the_lead_time_counts(kind: Kind) {
+    let mut shop = Shop::with_items(kind, &["A"]).await;
     shop.set_clock("2026-03-01T12:00:00Z");
     let order = shop.reserve("O1", &[("A", 1)]).await;
     assert_eq!(order.lines[0].ready_date, date("2026-03-31"));
@@ -116,9 +127,8 @@ async fn s44_without_an_inbound_the_lead_time_counts() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn s45_an_order_ships_with_its_last_line() {
-    let mut shop = Shop::with_items(&[]).await;
+async fn s45_an_order_ships_with_its_last_line(kind: Kind) {
+    let mut shop = Shop::with_items(kind, &[]).await;
     for (sku, days) in [("A", 5), ("B", 10), ("C", 15)] {
         shop.put_item(pb::Item {
             lead_time_days: Some(days),
@@ -132,9 +142,8 @@ async fn s45_an_order_ships_with_its_last_line() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn s46_the_cutoff_is_in_the_zone_of_the_location() {
-    let mut shop = Shop::empty().await;
+async fn s46_the_cutoff_is_in_the_zone_of_the_location(kind: Kind) {
+    let mut shop = Shop::empty(kind).await;
     shop.set_clock("2026-07-01T09:00:00Z");
     shop.put_item(item("A")).await;
     let cases = [
@@ -166,13 +175,12 @@ async fn s46_the_cutoff_is_in_the_zone_of_the_location() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn s48a_a_receipt_at_the_cutoff_counts_for_the_next_business_day() {
+async fn s48a_a_receipt_at_the_cutoff_counts_for_the_next_business_day(kind: Kind) {
     for (received, ship_by) in [
         ("2026-03-06T18:59:59Z", "2026-03-09"),
         ("2026-03-06T19:00:00Z", "2026-03-10"),
     ] {
-        let mut shop = Shop::empty().await;
+        let mut shop = Shop::empty(kind).await;
         let (time_zone, cutoff) = ("America/New_York".to_owned(), time_of_day(14, 0));
         shop.put_location(pb::Location {
             time_zone,
@@ -190,17 +198,15 @@ async fn s48a_a_receipt_at_the_cutoff_counts_for_the_next_business_day() {
     }
 }
 
-#[tokio::test]
-async fn s49_without_a_cutoff_the_whole_day_counts() {
-    let mut shop = Shop::stocked(&[("A", 1)]).await;
+async fn s49_without_a_cutoff_the_whole_day_counts(kind: Kind) {
+    let mut shop = Shop::stocked(kind, &[("A", 1)]).await;
     shop.set_clock("2026-03-02T23:59:59Z");
     assert_eq!(shop.quote(&[("A", 1)]).await.promised_ship_date, date("2026-03-03"));
     shop.close().await;
 }
 
-#[tokio::test]
-async fn a_changed_calendar_moves_estimates_and_never_promises() {
-    let mut shop = Shop::with_items(&["A"]).await;
+async fn a_changed_calendar_moves_estimates_and_never_promises(kind: Kind) {
+    let mut shop = Shop::with_items(kind, &["A"]).await;
     shop.put_inbound("PO-1", "2026-03-10", &[("A", 10)]).await;
     assert_eq!(
         shop.reserve("O1", &[("A", 1)]).await.promised_ship_date,
@@ -219,9 +225,8 @@ async fn a_changed_calendar_moves_estimates_and_never_promises() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn a_promise_later_than_the_customer_saw_is_refused_and_nothing_is_reserved() {
-    let mut shop = Shop::with_items(&["A"]).await;
+async fn a_promise_later_than_the_customer_saw_is_refused_and_nothing_is_reserved(kind: Kind) {
+    let mut shop = Shop::with_items(kind, &["A"]).await;
     let latest_acceptable_ship_date = date("2026-03-31");
     let request = pb::ReserveRequest {
         latest_acceptable_ship_date,
@@ -247,9 +252,8 @@ async fn a_promise_later_than_the_customer_saw_is_refused_and_nothing_is_reserve
     shop.close().await;
 }
 
-#[tokio::test]
-async fn a_buffer_is_kept_back_of_each_inbound_rounded_up() {
-    let mut shop = Shop::with_items(&["A"]).await;
+async fn a_buffer_is_kept_back_of_each_inbound_rounded_up(kind: Kind) {
+    let mut shop = Shop::with_items(kind, &["A"]).await;
     shop.put_location(pb::Location {
         inbound_buffer_percent: 15,
         ..location(W1)

@@ -2,11 +2,30 @@
 
 use holdfast::proto::holdfast::v1::{self as pb, OrderState};
 
+use crate::support::databases::{Kind, on_every_database};
 use crate::support::shop::{Shop, W1, date, item, location, order};
 
-#[tokio::test]
-async fn s01_orders_are_filled_in_the_order_in_which_they_were_placed() {
-    let mut shop = Shop::stocked(&[("A", 20)]).await;
+on_every_database! {
+    s01_orders_are_filled_in_the_order_in_which_they_were_placed
+    s05_queues_of_two_locations_are_independent
+    s07_one_unit_goes_to_the_older_of_two_orders
+    s12_a_receipt_goes_to_the_head_of_the_queue
+    a_partial_receipt_stays_at_the_head_though_a_smaller_order_could_be_filled
+    s13_a_later_order_never_takes_an_older_ones_unit
+    s14_cancelling_frees_what_was_allocated_and_no_more
+    s18_on_hand_less_free_is_what_is_allocated_after_every_step
+    s21_a_second_order_waits_behind_the_first
+    s23_units_that_were_never_allocated_are_never_returned
+    s26_a_waiting_order_holds_what_it_has
+    s27_an_order_is_released_once_and_whole
+    s29_an_order_with_missing_lines_is_held
+    s31_cancelling_a_released_order_revokes_its_release
+    s33_the_backorder_policy
+    s34_a_short_order_is_one_waiting_order
+}
+
+async fn s01_orders_are_filled_in_the_order_in_which_they_were_placed(kind: Kind) {
+    let mut shop = Shop::stocked(kind, &[("A", 20)]).await;
     for (at, quantity) in [5, 3, 20, 20, 15].into_iter().enumerate() {
         shop.reserve(&format!("O{}", at + 1), &[("A", quantity)]).await;
     }
@@ -25,9 +44,8 @@ async fn s01_orders_are_filled_in_the_order_in_which_they_were_placed() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn s05_queues_of_two_locations_are_independent() {
-    let mut shop = Shop::with_items(&["A"]).await;
+async fn s05_queues_of_two_locations_are_independent(kind: Kind) {
+    let mut shop = Shop::with_items(kind, &["A"]).await;
     shop.put_location(location("W2")).await;
     shop.receive_at("W1", "A", 2).await;
     shop.receive_at("W2", "A", 2).await;
@@ -45,9 +63,8 @@ async fn s05_queues_of_two_locations_are_independent() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn s07_one_unit_goes_to_the_older_of_two_orders() {
-    let mut shop = Shop::with_items(&["A"]).await;
+async fn s07_one_unit_goes_to_the_older_of_two_orders(kind: Kind) {
+    let mut shop = Shop::with_items(kind, &["A"]).await;
     shop.reserve("O1", &[("A", 1)]).await;
     shop.reserve("O2", &[("A", 1)]).await;
     let receipt = shop.receive("A", 1).await;
@@ -57,9 +74,8 @@ async fn s07_one_unit_goes_to_the_older_of_two_orders() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn s12_a_receipt_goes_to_the_head_of_the_queue() {
-    let mut shop = Shop::with_items(&["A"]).await;
+async fn s12_a_receipt_goes_to_the_head_of_the_queue(kind: Kind) {
+    let mut shop = Shop::with_items(kind, &["A"]).await;
     shop.reserve("O1", &[("A", 5)]).await;
     shop.reserve("O2", &[("A", 2)]).await;
     shop.receive("A", 5).await;
@@ -68,9 +84,8 @@ async fn s12_a_receipt_goes_to_the_head_of_the_queue() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn a_partial_receipt_stays_at_the_head_though_a_smaller_order_could_be_filled() {
-    let mut shop = Shop::with_items(&["A"]).await;
+async fn a_partial_receipt_stays_at_the_head_though_a_smaller_order_could_be_filled(kind: Kind) {
+    let mut shop = Shop::with_items(kind, &["A"]).await;
     shop.reserve("O1", &[("A", 5)]).await;
     shop.reserve("O2", &[("A", 2)]).await;
     shop.receive("A", 3).await;
@@ -79,9 +94,8 @@ async fn a_partial_receipt_stays_at_the_head_though_a_smaller_order_could_be_fil
     shop.close().await;
 }
 
-#[tokio::test]
-async fn s13_a_later_order_never_takes_an_older_ones_unit() {
-    let mut shop = Shop::stocked(&[("A", 2)]).await;
+async fn s13_a_later_order_never_takes_an_older_ones_unit(kind: Kind) {
+    let mut shop = Shop::stocked(kind, &[("A", 2)]).await;
     for id in ["O1", "O2", "O3"] {
         shop.reserve(id, &[("A", 1)]).await;
     }
@@ -96,9 +110,8 @@ async fn s13_a_later_order_never_takes_an_older_ones_unit() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn s14_cancelling_frees_what_was_allocated_and_no_more() {
-    let mut shop = Shop::stocked(&[("A", 2)]).await;
+async fn s14_cancelling_frees_what_was_allocated_and_no_more(kind: Kind) {
+    let mut shop = Shop::stocked(kind, &[("A", 2)]).await;
     let order = shop.reserve("O1", &[("A", 3)]).await;
     assert_eq!(
         (order.lines[0].allocated_quantity, order.lines[0].backordered_quantity),
@@ -109,9 +122,8 @@ async fn s14_cancelling_frees_what_was_allocated_and_no_more() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn s18_on_hand_less_free_is_what_is_allocated_after_every_step() {
-    let mut shop = Shop::stocked(&[("A", 7)]).await;
+async fn s18_on_hand_less_free_is_what_is_allocated_after_every_step(kind: Kind) {
+    let mut shop = Shop::stocked(kind, &[("A", 7)]).await;
     let balanced = |[on_hand, allocated, _, available]: [i64; 4]| assert_eq!(on_hand - available, allocated);
     balanced(shop.counters("A").await);
     for (id, quantity) in [("O1", 3), ("O2", 6), ("O3", 2)] {
@@ -127,9 +139,8 @@ async fn s18_on_hand_less_free_is_what_is_allocated_after_every_step() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn s21_a_second_order_waits_behind_the_first() {
-    let mut shop = Shop::stocked(&[("A", 2)]).await;
+async fn s21_a_second_order_waits_behind_the_first(kind: Kind) {
+    let mut shop = Shop::stocked(kind, &[("A", 2)]).await;
     let first = shop.reserve("O1", &[("A", 3)]).await;
     let second = shop.reserve("O2", &[("A", 2)]).await;
     assert_eq!(
@@ -143,9 +154,8 @@ async fn s21_a_second_order_waits_behind_the_first() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn s23_units_that_were_never_allocated_are_never_returned() {
-    let mut shop = Shop::stocked(&[("A", 10)]).await;
+async fn s23_units_that_were_never_allocated_are_never_returned(kind: Kind) {
+    let mut shop = Shop::stocked(kind, &[("A", 10)]).await;
     let order = shop.reserve("O1", &[("A", 15)]).await;
     assert_eq!(
         (order.lines[0].allocated_quantity, order.lines[0].backordered_quantity),
@@ -156,9 +166,8 @@ async fn s23_units_that_were_never_allocated_are_never_returned() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn s26_a_waiting_order_holds_what_it_has() {
-    let mut shop = Shop::stocked(&[("A", 5), ("B", 10)]).await;
+async fn s26_a_waiting_order_holds_what_it_has(kind: Kind) {
+    let mut shop = Shop::stocked(kind, &[("A", 5), ("B", 10)]).await;
     let first = shop.reserve("O1", &[("A", 5), ("B", 5)]).await;
     assert_eq!(first.state(), OrderState::Released);
     let second = shop.reserve("O2", &[("A", 5), ("B", 5)]).await;
@@ -177,9 +186,8 @@ async fn s26_a_waiting_order_holds_what_it_has() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn s27_an_order_is_released_once_and_whole() {
-    let mut shop = Shop::stocked(&[("A", 5)]).await;
+async fn s27_an_order_is_released_once_and_whole(kind: Kind) {
+    let mut shop = Shop::stocked(kind, &[("A", 5)]).await;
     let order = shop.reserve("O1", &[("A", 10)]).await;
     assert_eq!(
         (order.state(), order.lines[0].allocated_quantity),
@@ -198,9 +206,8 @@ async fn s27_an_order_is_released_once_and_whole() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn s29_an_order_with_missing_lines_is_held() {
-    let mut shop = Shop::stocked(&[("A", 15), ("B", 10), ("C", 0), ("D", 0)]).await;
+async fn s29_an_order_with_missing_lines_is_held(kind: Kind) {
+    let mut shop = Shop::stocked(kind, &[("A", 15), ("B", 10), ("C", 0), ("D", 0)]).await;
     let order = shop.reserve("O1", &[("A", 20), ("B", 10), ("C", 20), ("D", 10)]).await;
     let held: Vec<_> = order
         .lines
@@ -212,9 +219,8 @@ async fn s29_an_order_with_missing_lines_is_held() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn s31_cancelling_a_released_order_revokes_its_release() {
-    let mut shop = Shop::stocked(&[("A", 20)]).await;
+async fn s31_cancelling_a_released_order_revokes_its_release(kind: Kind) {
+    let mut shop = Shop::stocked(kind, &[("A", 20)]).await;
     assert_eq!(shop.reserve("O1", &[("A", 5)]).await.state(), OrderState::Released);
     shop.cancel("O1").await.expect("a cancellation");
     assert_eq!(shop.counters("A").await, [20, 0, 0, 20]);
@@ -232,9 +238,8 @@ async fn s31_cancelling_a_released_order_revokes_its_release() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn s33_the_backorder_policy() {
-    let mut shop = Shop::with_items(&["A"]).await;
+async fn s33_the_backorder_policy(kind: Kind) {
+    let mut shop = Shop::with_items(kind, &["A"]).await;
     shop.put_item(pb::Item {
         lead_time_days: None,
         ..item("B")
@@ -284,9 +289,8 @@ async fn s33_the_backorder_policy() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn s34_a_short_order_is_one_waiting_order() {
-    let mut shop = Shop::stocked(&[("A", 4)]).await;
+async fn s34_a_short_order_is_one_waiting_order(kind: Kind) {
+    let mut shop = Shop::stocked(kind, &[("A", 4)]).await;
     let order = shop.reserve("O1", &[("A", 9)]).await;
     assert_eq!(
         (order.state(), order.lines[0].allocated_quantity),

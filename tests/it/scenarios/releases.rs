@@ -4,8 +4,15 @@ use holdfast::proto::holdfast::v1::adjust_stock_request::Change;
 use holdfast::proto::holdfast::v1::{self as pb, OrderState};
 use tonic::{Code, Status};
 
+use crate::support::databases::{Kind, on_every_database};
 use crate::support::errors::assert_error;
 use crate::support::shop::{Shop, W1};
+
+on_every_database! {
+    an_acknowledgement_is_kept_once_and_shown_with_the_order
+    what_is_not_released_cannot_be_acknowledged
+    a_release_that_is_revoked_forgets_its_acknowledgement
+}
 
 async fn acknowledge(shop: &mut Shop, order_id: &str) -> Result<pb::AcknowledgeReleaseResponse, Status> {
     let request = pb::AcknowledgeReleaseRequest {
@@ -20,9 +27,8 @@ async fn acknowledge_time(shop: &mut Shop, order_id: &str) -> Option<i64> {
     order.acknowledge_time.map(|time| time.seconds)
 }
 
-#[tokio::test]
-async fn an_acknowledgement_is_kept_once_and_shown_with_the_order() {
-    let mut shop = Shop::stocked(&[("A", 5)]).await;
+async fn an_acknowledgement_is_kept_once_and_shown_with_the_order(kind: Kind) {
+    let mut shop = Shop::stocked(kind, &[("A", 5)]).await;
     shop.reserve("O1", &[("A", 2)]).await;
     assert_eq!(acknowledge_time(&mut shop, "O1").await, None);
     let first = acknowledge(&mut shop, "O1").await.expect("an acknowledgement");
@@ -49,9 +55,8 @@ async fn an_acknowledgement_is_kept_once_and_shown_with_the_order() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn what_is_not_released_cannot_be_acknowledged() {
-    let mut shop = Shop::stocked(&[("A", 3)]).await;
+async fn what_is_not_released_cannot_be_acknowledged(kind: Kind) {
+    let mut shop = Shop::stocked(kind, &[("A", 3)]).await;
     for id in ["O1", "O2"] {
         shop.reserve(id, &[("A", 1)]).await;
     }
@@ -73,9 +78,8 @@ async fn what_is_not_released_cannot_be_acknowledged() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn a_release_that_is_revoked_forgets_its_acknowledgement() {
-    let mut shop = Shop::stocked(&[("A", 5)]).await;
+async fn a_release_that_is_revoked_forgets_its_acknowledgement(kind: Kind) {
+    let mut shop = Shop::stocked(kind, &[("A", 5)]).await;
     shop.reserve("O1", &[("A", 5)]).await;
     acknowledge(&mut shop, "O1").await.expect("an acknowledgement");
     shop.adjust("A", Change::CountedQuantity(0)).await.expect("a count");

@@ -5,8 +5,25 @@ use holdfast::proto::holdfast::v1::adjust_stock_request::Change;
 use holdfast::proto::holdfast::v1::{self as pb, OrderState};
 use tonic::Code;
 
+use crate::support::databases::{Kind, on_every_database};
 use crate::support::errors::{assert_error, metadata};
 use crate::support::shop::{Shop, W1, order};
+
+on_every_database! {
+    s50_cancelling_one_release_leaves_the_other
+    s54_a_shipped_order_is_gone_and_cannot_be_cancelled
+    s57_a_count_is_accepted_though_units_are_allocated
+    waiting_orders_lose_units_before_released_ones_and_the_newest_first
+    s58_stock_falls_once_by_what_was_shipped
+    s59_a_released_order_waits_again_when_the_shelf_is_empty
+    s64_of_many_orders_for_one_unit_exactly_one_is_accepted
+    s66_whichever_of_two_orders_came_first_is_whole
+    s71_repeats_have_one_effect_and_other_content_is_refused
+    s73_in_stock_only_refuses_what_would_wait
+    parts_of_a_line_are_refunded_pro_rata_and_sum_to_what_was_paid
+    a_part_cancelled_of_a_released_order_revokes_it_and_releases_what_is_left
+    a_parcel_that_left_after_the_cancel_comes_off_on_hand_and_keeps_the_refund
+}
 
 #[expect(clippy::unnecessary_wraps, reason = "fields of messages are optional")]
 fn euros(units: i64, nanos: i32) -> Option<Money> {
@@ -17,9 +34,8 @@ fn euros(units: i64, nanos: i32) -> Option<Money> {
     })
 }
 
-#[tokio::test]
-async fn s50_cancelling_one_release_leaves_the_other() {
-    let mut shop = Shop::stocked(&[("A", 15)]).await;
+async fn s50_cancelling_one_release_leaves_the_other(kind: Kind) {
+    let mut shop = Shop::stocked(kind, &[("A", 15)]).await;
     shop.reserve("O1", &[("A", 2)]).await;
     shop.reserve("O2", &[("A", 3)]).await;
     shop.cancel("O1").await.expect("a cancellation");
@@ -38,9 +54,8 @@ async fn s50_cancelling_one_release_leaves_the_other() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn s54_a_shipped_order_is_gone_and_cannot_be_cancelled() {
-    let mut shop = Shop::stocked(&[("A", 10)]).await;
+async fn s54_a_shipped_order_is_gone_and_cannot_be_cancelled(kind: Kind) {
+    let mut shop = Shop::stocked(kind, &[("A", 10)]).await;
     shop.reserve("O1", &[("A", 10)]).await;
     let shipped = shop.ship("O1").await.expect("a shipment").order.expect("an order");
     assert_eq!((shipped.state(), shipped.parcels.len()), (OrderState::Shipped, 1));
@@ -50,9 +65,8 @@ async fn s54_a_shipped_order_is_gone_and_cannot_be_cancelled() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn s57_a_count_is_accepted_though_units_are_allocated() {
-    let mut shop = Shop::stocked(&[("A", 100)]).await;
+async fn s57_a_count_is_accepted_though_units_are_allocated(kind: Kind) {
+    let mut shop = Shop::stocked(kind, &[("A", 100)]).await;
     shop.reserve("O1", &[("A", 20)]).await;
     shop.reserve("O2", &[("A", 30)]).await;
     let refused = shop.adjust("A", Change::Delta(-101)).await.expect_err("below zero");
@@ -71,9 +85,8 @@ async fn s57_a_count_is_accepted_though_units_are_allocated() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn waiting_orders_lose_units_before_released_ones_and_the_newest_first() {
-    let mut shop = Shop::stocked(&[("A", 10), ("B", 0)]).await;
+async fn waiting_orders_lose_units_before_released_ones_and_the_newest_first(kind: Kind) {
+    let mut shop = Shop::stocked(kind, &[("A", 10), ("B", 0)]).await;
     shop.reserve("O1", &[("A", 2), ("B", 1)]).await;
     shop.reserve("O2", &[("A", 3)]).await;
     shop.reserve("O3", &[("A", 4), ("B", 1)]).await;
@@ -99,18 +112,16 @@ async fn allocations(shop: &mut Shop) -> [i64; 4] {
     ]
 }
 
-#[tokio::test]
-async fn s58_stock_falls_once_by_what_was_shipped() {
-    let mut shop = Shop::stocked(&[("A", 100)]).await;
+async fn s58_stock_falls_once_by_what_was_shipped(kind: Kind) {
+    let mut shop = Shop::stocked(kind, &[("A", 100)]).await;
     shop.reserve("O1", &[("A", 3)]).await;
     shop.ship("O1").await.expect("a shipment");
     assert_eq!(shop.counters("A").await, [97, 0, 0, 97]);
     shop.close().await;
 }
 
-#[tokio::test]
-async fn s59_a_released_order_waits_again_when_the_shelf_is_empty() {
-    let mut shop = Shop::stocked(&[("A", 5)]).await;
+async fn s59_a_released_order_waits_again_when_the_shelf_is_empty(kind: Kind) {
+    let mut shop = Shop::stocked(kind, &[("A", 5)]).await;
     shop.reserve("O1", &[("A", 5)]).await;
     let adjusted = shop.adjust("A", Change::CountedQuantity(0)).await.expect("a count");
     assert_eq!(adjusted.orders_returned_to_waiting, ["O1"]);
@@ -120,9 +131,8 @@ async fn s59_a_released_order_waits_again_when_the_shelf_is_empty() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn s64_of_many_orders_for_one_unit_exactly_one_is_accepted() {
-    let shop = Shop::stocked(&[("A", 1)]).await;
+async fn s64_of_many_orders_for_one_unit_exactly_one_is_accepted(kind: Kind) {
+    let shop = Shop::stocked(kind, &[("A", 1)]).await;
     let calls = (0..64).map(|n| {
         let mut checkout = shop.checkout.clone();
         let request = pb::ReserveRequest {
@@ -142,9 +152,8 @@ async fn s64_of_many_orders_for_one_unit_exactly_one_is_accepted() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn s66_whichever_of_two_orders_came_first_is_whole() {
-    let mut shop = Shop::stocked(&[("A", 20)]).await;
+async fn s66_whichever_of_two_orders_came_first_is_whole(kind: Kind) {
+    let mut shop = Shop::stocked(kind, &[("A", 20)]).await;
     let calls = [("O1", 5), ("O2", 20)].map(|(id, quantity)| {
         let mut checkout = shop.checkout.clone();
         let request = order(id, W1, &[("A", quantity)]);
@@ -167,9 +176,8 @@ async fn s66_whichever_of_two_orders_came_first_is_whole() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn s71_repeats_have_one_effect_and_other_content_is_refused() {
-    let mut shop = Shop::stocked(&[("A", 10)]).await;
+async fn s71_repeats_have_one_effect_and_other_content_is_refused(kind: Kind) {
+    let mut shop = Shop::stocked(kind, &[("A", 10)]).await;
     shop.reserve("O1", &[("A", 3)]).await;
     let again = shop.try_reserve(order("O1", W1, &[("A", 3)])).await.expect("a repeat");
     assert!(again.replayed);
@@ -186,9 +194,8 @@ async fn s71_repeats_have_one_effect_and_other_content_is_refused() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn s73_in_stock_only_refuses_what_would_wait() {
-    let mut shop = Shop::stocked(&[("A", 8)]).await;
+async fn s73_in_stock_only_refuses_what_would_wait(kind: Kind) {
+    let mut shop = Shop::stocked(kind, &[("A", 8)]).await;
     shop.reserve("O1", &[("A", 2)]).await;
     let request = pb::ReserveRequest {
         in_stock_only: true,
@@ -200,9 +207,8 @@ async fn s73_in_stock_only_refuses_what_would_wait() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn parts_of_a_line_are_refunded_pro_rata_and_sum_to_what_was_paid() {
-    let mut shop = Shop::stocked(&[("A", 3)]).await;
+async fn parts_of_a_line_are_refunded_pro_rata_and_sum_to_what_was_paid(kind: Kind) {
+    let mut shop = Shop::stocked(kind, &[("A", 3)]).await;
     let mut request = order("O1", W1, &[("A", 3)]);
     request.lines[0].price = euros(10, 0);
     shop.try_reserve(request).await.expect("an order");
@@ -247,9 +253,8 @@ async fn parts_of_a_line_are_refunded_pro_rata_and_sum_to_what_was_paid() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn a_part_cancelled_of_a_released_order_revokes_it_and_releases_what_is_left() {
-    let mut shop = Shop::stocked(&[("A", 5)]).await;
+async fn a_part_cancelled_of_a_released_order_revokes_it_and_releases_what_is_left(kind: Kind) {
+    let mut shop = Shop::stocked(kind, &[("A", 5)]).await;
     shop.reserve("O1", &[("A", 5)]).await;
     shop.reserve("O2", &[("A", 2)]).await;
     let request = pb::CancelOrderRequest {
@@ -288,9 +293,8 @@ async fn a_part_cancelled_of_a_released_order_revokes_it_and_releases_what_is_le
     shop.close().await;
 }
 
-#[tokio::test]
-async fn a_parcel_that_left_after_the_cancel_comes_off_on_hand_and_keeps_the_refund() {
-    let mut shop = Shop::stocked(&[("A", 5)]).await;
+async fn a_parcel_that_left_after_the_cancel_comes_off_on_hand_and_keeps_the_refund(kind: Kind) {
+    let mut shop = Shop::stocked(kind, &[("A", 5)]).await;
     let mut request = order("O1", W1, &[("A", 3)]);
     request.lines[0].price = euros(30, 0);
     shop.try_reserve(request).await.expect("an order");

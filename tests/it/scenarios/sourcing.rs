@@ -3,12 +3,20 @@
 use holdfast::proto::holdfast::v1::{self as pb, Availability};
 use tonic::{Code, Status};
 
+use crate::support::databases::{Kind, on_every_database};
 use crate::support::errors::{assert_error, metadata, violations};
 use crate::support::shop::{Shop, date, item, location, order};
 
+on_every_database! {
+    the_earliest_promise_wins_then_the_rank_then_the_id
+    an_order_is_filled_whole_by_one_location_and_never_moves
+    only_active_locations_that_can_take_the_order_are_considered
+    a_date_later_than_accepted_is_the_best_that_there_is
+}
+
 /// A shop with an item A at locations of these ranks.
-async fn shop(ranks: &[(&str, i32)]) -> Shop {
-    let mut shop = Shop::with_items(&["A", "B"]).await;
+async fn shop(kind: Kind, ranks: &[(&str, i32)]) -> Shop {
+    let mut shop = Shop::with_items(kind, &["A", "B"]).await;
     put_rank(&mut shop, "W1", 9).await;
     for (id, rank) in ranks {
         put_rank(&mut shop, id, *rank).await;
@@ -38,9 +46,8 @@ async fn quote(shop: &mut Shop, lines: &[(&str, i64)]) -> Result<pb::Quote, Stat
     Ok(answer.into_inner().quote.expect("a quote"))
 }
 
-#[tokio::test]
-async fn the_earliest_promise_wins_then_the_rank_then_the_id() {
-    let mut shop = shop(&[("W2", 5), ("W3", 5), ("W4", 7)]).await;
+async fn the_earliest_promise_wins_then_the_rank_then_the_id(kind: Kind) {
+    let mut shop = shop(kind, &[("W2", 5), ("W3", 5), ("W4", 7)]).await;
     // Nobody has any: the lead time is the same everywhere.
     assert_eq!(placed_at(&mut shop, "O1", &[("A", 1)]).await, "W2");
     shop.receive_at("W4", "A", 3).await;
@@ -58,9 +65,8 @@ async fn the_earliest_promise_wins_then_the_rank_then_the_id() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn an_order_is_filled_whole_by_one_location_and_never_moves() {
-    let mut shop = shop(&[("W2", 1)]).await;
+async fn an_order_is_filled_whole_by_one_location_and_never_moves(kind: Kind) {
+    let mut shop = shop(kind, &[("W2", 1)]).await;
     shop.receive_at("W1", "A", 5).await;
     shop.receive_at("W2", "B", 5).await;
     // Both have half of it.
@@ -83,9 +89,8 @@ async fn an_order_is_filled_whole_by_one_location_and_never_moves() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn only_active_locations_that_can_take_the_order_are_considered() {
-    let mut shop = shop(&[("W2", 1)]).await;
+async fn only_active_locations_that_can_take_the_order_are_considered(kind: Kind) {
+    let mut shop = shop(kind, &[("W2", 1)]).await;
     shop.put_item(pb::Item {
         lead_time_days: None,
         ..item("A")
@@ -131,9 +136,8 @@ async fn only_active_locations_that_can_take_the_order_are_considered() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn a_date_later_than_accepted_is_the_best_that_there_is() {
-    let mut shop = shop(&[("W2", 1)]).await;
+async fn a_date_later_than_accepted_is_the_best_that_there_is(kind: Kind) {
+    let mut shop = shop(kind, &[("W2", 1)]).await;
     shop.put_inbound("PO-1", "2026-03-10", &[("A", 1)]).await;
     let request = pb::ReserveRequest {
         latest_acceptable_ship_date: date("2026-03-05"),

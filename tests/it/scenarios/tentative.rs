@@ -5,8 +5,20 @@ use std::time::Duration;
 use holdfast::proto::holdfast::v1::{self as pb, OrderState};
 use tonic::{Code, Status};
 
+use crate::support::databases::{Kind, on_every_database};
 use crate::support::errors::{assert_error, fields, metadata};
 use crate::support::shop::{Shop, W1, date, order};
+
+on_every_database! {
+    a_tentative_order_is_released_once_its_payment_is_confirmed
+    at_its_deadline_an_order_holds_nothing_whoever_asks_first
+    orders_lapse_by_deadline_and_then_by_place_each_with_its_refill
+    a_quiet_location_is_swept
+    every_reason_not_to_confirm_is_named
+    a_deadline_that_has_passed_or_is_far_ahead_is_refused
+    a_backordered_tentative_order_keeps_promise_and_place_and_waits_once_confirmed
+    what_was_promised_before_the_cutoff_is_not_delayed_by_the_payment
+}
 
 /// Long enough for the sweeper, which comes by once a second, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -45,9 +57,8 @@ async fn first_event(stream: &mut tonic::Streaming<pb::WatchEventsResponse>) -> 
     }
 }
 
-#[tokio::test]
-async fn a_tentative_order_is_released_once_its_payment_is_confirmed() {
-    let mut shop = Shop::stocked(&[("A", 3)]).await;
+async fn a_tentative_order_is_released_once_its_payment_is_confirmed(kind: Kind) {
+    let mut shop = Shop::stocked(kind, &[("A", 3)]).await;
     let placed = place(&mut shop, tentative("O1", &[("A", 2)], "09:30:00")).await;
     assert_eq!(placed.state(), OrderState::Tentative);
     assert_eq!(placed.payment_deadline, timestamp("2026-03-02T09:30:00Z"));
@@ -82,9 +93,8 @@ async fn a_tentative_order_is_released_once_its_payment_is_confirmed() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn at_its_deadline_an_order_holds_nothing_whoever_asks_first() {
-    let mut shop = Shop::stocked(&[("A", 3)]).await;
+async fn at_its_deadline_an_order_holds_nothing_whoever_asks_first(kind: Kind) {
+    let mut shop = Shop::stocked(kind, &[("A", 3)]).await;
     place(&mut shop, tentative("O1", &[("A", 2)], "09:10:00")).await;
     place(&mut shop, tentative("O2", &[("A", 2)], "09:10:00")).await;
     shop.reserve("O3", &[("A", 1)]).await;
@@ -122,9 +132,8 @@ async fn at_its_deadline_an_order_holds_nothing_whoever_asks_first() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn orders_lapse_by_deadline_and_then_by_place_each_with_its_refill() {
-    let mut shop = Shop::stocked(&[("A", 2)]).await;
+async fn orders_lapse_by_deadline_and_then_by_place_each_with_its_refill(kind: Kind) {
+    let mut shop = Shop::stocked(kind, &[("A", 2)]).await;
     place(&mut shop, tentative("O1", &[("A", 1)], "09:20:00")).await;
     place(&mut shop, tentative("O2", &[("A", 1)], "09:10:00")).await;
     place(&mut shop, tentative("O3", &[("A", 1)], "09:20:00")).await;
@@ -150,9 +159,8 @@ async fn orders_lapse_by_deadline_and_then_by_place_each_with_its_refill() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn a_quiet_location_is_swept() {
-    let mut shop = Shop::stocked(&[("A", 1)]).await;
+async fn a_quiet_location_is_swept(kind: Kind) {
+    let mut shop = Shop::stocked(kind, &[("A", 1)]).await;
     place(&mut shop, tentative("O1", &[("A", 1)], "09:05:00")).await;
     shop.set_clock("2026-03-02T09:05:00Z");
     let request = pb::WatchEventsRequest {
@@ -173,9 +181,8 @@ async fn a_quiet_location_is_swept() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn every_reason_not_to_confirm_is_named() {
-    let mut shop = Shop::stocked(&[("A", 5)]).await;
+async fn every_reason_not_to_confirm_is_named(kind: Kind) {
+    let mut shop = Shop::stocked(kind, &[("A", 5)]).await;
     let error = confirm(&mut shop, "O9").await.expect_err("no such order");
     assert_error(&error, Code::NotFound, "UNKNOWN_ORDER");
     let error = confirm(&mut shop, "").await.expect_err("no id");
@@ -204,9 +211,8 @@ async fn every_reason_not_to_confirm_is_named() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn a_deadline_that_has_passed_or_is_far_ahead_is_refused() {
-    let mut shop = Shop::stocked(&[("A", 5)]).await;
+async fn a_deadline_that_has_passed_or_is_far_ahead_is_refused(kind: Kind) {
+    let mut shop = Shop::stocked(kind, &[("A", 5)]).await;
     for until in ["08:59:59", "09:00:00", "10:00:00.000001"] {
         let request = tentative("O1", &[("A", 1)], until);
         let error = shop.try_reserve(request).await.expect_err("a deadline out of range");
@@ -229,9 +235,8 @@ async fn a_deadline_that_has_passed_or_is_far_ahead_is_refused() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn a_backordered_tentative_order_keeps_promise_and_place_and_waits_once_confirmed() {
-    let mut shop = Shop::with_items(&["A"]).await;
+async fn a_backordered_tentative_order_keeps_promise_and_place_and_waits_once_confirmed(kind: Kind) {
+    let mut shop = Shop::with_items(kind, &["A"]).await;
     shop.put_inbound("PO-1", "2026-03-10", &[("A", 5)]).await;
     let placed = place(&mut shop, tentative("O1", &[("A", 2)], "10:00:00")).await;
     assert_eq!(placed.promised_ship_date, date("2026-03-11"));
@@ -252,9 +257,8 @@ async fn a_backordered_tentative_order_keeps_promise_and_place_and_waits_once_co
     shop.close().await;
 }
 
-#[tokio::test]
-async fn what_was_promised_before_the_cutoff_is_not_delayed_by_the_payment() {
-    let mut shop = Shop::stocked(&[("A", 1)]).await;
+async fn what_was_promised_before_the_cutoff_is_not_delayed_by_the_payment(kind: Kind) {
+    let mut shop = Shop::stocked(kind, &[("A", 1)]).await;
     let cutoff = holdfast::proto::google::r#type::TimeOfDay {
         hours: 9,
         minutes: 10,

@@ -1,5 +1,6 @@
 //! What several tests need.
 
+pub(crate) mod databases;
 pub(crate) mod errors;
 pub(crate) mod grpcurl;
 pub(crate) mod partitions;

@@ -81,6 +81,13 @@ impl Postgres {
         &self.url
     }
 
+    /// Where it is, for another role that may log in.
+    pub(crate) fn url_as(&self, role: &str) -> String {
+        let (scheme, rest) = self.url.split_once("://").expect("a URL has a scheme");
+        let server = rest.split_once('@').map_or(rest, |(_, server)| server);
+        format!("{scheme}://{role}@{server}")
+    }
+
     /// Its name.
     pub(crate) fn name(&self) -> &str {
         &self.name

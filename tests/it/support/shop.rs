@@ -17,12 +17,11 @@ use holdfast::proto::holdfast::v1::{self as pb, OrderState, adjust_stock_request
 use holdfast::sequencer::Limits;
 use holdfast::server::{self, Running, ServerOptions};
 use holdfast::store::Store;
-use holdfast::store::sqlite::{SqliteOptions, SqliteStore};
-use tempfile::TempDir;
 use tonic::Status;
 use tonic::transport::Channel;
 
 use super::at;
+use super::databases::{Database, Kind};
 pub(crate) use super::requests::{W1, date, item, location, order};
 
 /// Streams that say soon that they have nothing to tell.
@@ -45,41 +44,38 @@ pub(crate) struct Shop {
     pub(crate) channel: Channel,
     running: Running,
     receipts: u32,
-    _directory: TempDir,
+    _database: Arc<Database>,
 }
 
 impl Shop {
     /// A server with nothing set up, on Monday 2026-03-02 at 09:00Z.
-    pub(crate) async fn empty() -> Self {
-        let directory = tempfile::tempdir().expect("a directory");
-        let options = SqliteOptions::new(directory.path().join("shop.db"));
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&options).expect("a store"));
-        Self::on_with(store, directory, Limits::default()).await
+    pub(crate) async fn empty(kind: Kind) -> Self {
+        Self::with_streams(kind, brisk()).await
     }
 
     /// A shop with nothing set up, and streams of these settings.
-    pub(crate) async fn with_streams(streams: StreamSettings) -> Self {
-        let directory = tempfile::tempdir().expect("a directory");
-        let options = SqliteOptions::new(directory.path().join("shop.db"));
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&options).expect("a store"));
+    pub(crate) async fn with_streams(kind: Kind, streams: StreamSettings) -> Self {
+        let database = kind.database();
+        let store = database.open().await;
         let options = ServerOptions {
             streams,
             ..ServerOptions::default()
         };
-        Self::start(store, directory, options).await
+        Self::start(store, Arc::new(database), options).await
     }
 
-    /// A server on a store, whose files go with the shop.
-    pub(crate) async fn on_with(store: Arc<dyn Store>, directory: TempDir, limits: Limits) -> Self {
+    /// A server on a store, whose database goes with the last shop on it.
+    pub(crate) async fn on_with(store: Arc<dyn Store>, database: Arc<Database>, limits: Limits) -> Self {
         let options = ServerOptions {
             streams: brisk(),
             limits,
             ..ServerOptions::default()
         };
-        Self::start(store, directory, options).await
+        Self::start(store, database, options).await
     }
 
-    async fn start(store: Arc<dyn Store>, directory: TempDir, options: ServerOptions) -> Self {
+    /// A server on a store with any options.
+    pub(crate) async fn start(store: Arc<dyn Store>, database: Arc<Database>, options: ServerOptions) -> Self {
         // What the server logs belongs to the test that fails; only the first of a process can ask for it.
         let logs = tracing_subscriber::fmt()
             .with_test_writer()
@@ -104,13 +100,13 @@ impl Shop {
             channel,
             running,
             receipts: 0,
-            _directory: directory,
+            _database: database,
         }
     }
 
     /// A shop with the location `W1` and items that can be had in 30 days.
-    pub(crate) async fn with_items(skus: &[&str]) -> Self {
-        let mut shop = Self::empty().await;
+    pub(crate) async fn with_items(kind: Kind, skus: &[&str]) -> Self {
+        let mut shop = Self::empty(kind).await;
         shop.put_location(location(W1)).await;
         for sku in skus {
             shop.put_item(item(sku)).await;
@@ -119,9 +115,9 @@ impl Shop {
     }
 
     /// A shop as [`with_items`](Self::with_items), with units on hand.
-    pub(crate) async fn stocked(stock: &[(&str, i64)]) -> Self {
+    pub(crate) async fn stocked(kind: Kind, stock: &[(&str, i64)]) -> Self {
         let skus: Vec<_> = stock.iter().map(|(sku, _)| *sku).collect();
-        let mut shop = Self::with_items(&skus).await;
+        let mut shop = Self::with_items(kind, &skus).await;
         for (sku, quantity) in stock {
             if *quantity > 0 {
                 shop.receive(sku, *quantity).await;
@@ -377,7 +373,7 @@ impl Shop {
             operations,
             events,
             channel,
-            _directory,
+            _database,
             ..
         } = self;
         drop((checkout, warehouse, supply, catalog, operations, events, channel));

@@ -6,8 +6,17 @@ use holdfast::proto::holdfast::v1::watch_events_response::Item;
 use holdfast::proto::holdfast::v1::{self as pb, EventType};
 use tonic::{Code, Status, Streaming};
 
+use crate::support::databases::{Kind, on_every_database};
 use crate::support::errors::{assert_error, fields};
 use crate::support::shop::{Shop, W1, location, order};
+
+on_every_database! {
+    a_token_covers_every_location_whichever_the_cut
+    a_location_that_is_created_joins_a_stream_of_all
+    types_are_filtered_and_the_token_moves_past_what_is_left_out
+    a_token_of_other_locations_is_refused
+    the_past_is_listed_by_pages
+}
 
 fn asked(location_ids: &[&str], types: &[EventType], token: &str) -> pb::WatchEventsRequest {
     pb::WatchEventsRequest {
@@ -56,8 +65,8 @@ impl Reader {
     }
 }
 
-async fn two_locations() -> Shop {
-    let mut shop = Shop::stocked(&[("A", 50)]).await;
+async fn two_locations(kind: Kind) -> Shop {
+    let mut shop = Shop::stocked(kind, &[("A", 50)]).await;
     shop.put_location(location("W2")).await;
     shop.receive_at("W2", "A", 50).await;
     shop
@@ -69,9 +78,8 @@ async fn place(shop: &mut Shop, order_id: &str, location_id: &str) {
         .expect("an order");
 }
 
-#[tokio::test]
-async fn a_token_covers_every_location_whichever_the_cut() {
-    let mut shop = two_locations().await;
+async fn a_token_covers_every_location_whichever_the_cut(kind: Kind) {
+    let mut shop = two_locations(kind).await;
     let (mut all, mut both) = (Reader::default(), Reader::default());
     for step in 0..12 {
         place(&mut shop, &format!("O{step}"), ["W1", "W2"][step % 2]).await;
@@ -93,9 +101,8 @@ async fn a_token_covers_every_location_whichever_the_cut() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn a_location_that_is_created_joins_a_stream_of_all() {
-    let mut shop = two_locations().await;
+async fn a_location_that_is_created_joins_a_stream_of_all(kind: Kind) {
+    let mut shop = two_locations(kind).await;
     let mut reader = Reader::default();
     let mut stream = watch(&mut shop, asked(&[], &[], "")).await.expect("a stream");
     while !reader.take(stream.message().await.expect("a message").expect("the stream goes on")) {}
@@ -110,9 +117,8 @@ async fn a_location_that_is_created_joins_a_stream_of_all() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn types_are_filtered_and_the_token_moves_past_what_is_left_out() {
-    let mut shop = two_locations().await;
+async fn types_are_filtered_and_the_token_moves_past_what_is_left_out(kind: Kind) {
+    let mut shop = two_locations(kind).await;
     for step in 0..6 {
         place(&mut shop, &format!("O{step}"), ["W1", "W2"][step % 2]).await;
     }
@@ -135,9 +141,8 @@ async fn types_are_filtered_and_the_token_moves_past_what_is_left_out() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn a_token_of_other_locations_is_refused() {
-    let mut shop = two_locations().await;
+async fn a_token_of_other_locations_is_refused(kind: Kind) {
+    let mut shop = two_locations(kind).await;
     let mut reader = Reader::default();
     reader.read(&mut shop, asked(&["W1"], &[], ""), usize::MAX).await;
     let token = reader.token.clone();
@@ -154,9 +159,8 @@ async fn a_token_of_other_locations_is_refused() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn the_past_is_listed_by_pages() {
-    let mut shop = two_locations().await;
+async fn the_past_is_listed_by_pages(kind: Kind) {
+    let mut shop = two_locations(kind).await;
     for step in 0..5 {
         place(&mut shop, &format!("O{step}"), W1).await;
     }

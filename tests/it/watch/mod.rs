@@ -3,6 +3,7 @@
 mod control;
 mod events;
 mod follower;
+mod instances;
 mod races;
 mod receipts;
 mod releases;

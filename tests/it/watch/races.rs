@@ -15,6 +15,7 @@ use tonic::transport::Channel;
 
 use super::follower::Follower;
 use super::validators::{from_environment, shipment};
+use crate::support::databases::Kind;
 use crate::support::errors::assert_error;
 use crate::support::shop::{Shop, W1, order};
 
@@ -78,7 +79,7 @@ async fn story(shop: &mut Shop) -> BTreeMap<String, (bool, bool)> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_a_cancel_and_a_shipment_exactly_one_wins_and_the_streams_agree() {
     let races = from_environment("HOLDFAST_RACES", 600);
-    let mut shop = Shop::stocked(&[("A", 1_000_000)]).await;
+    let mut shop = Shop::stocked(Kind::Sqlite, &[("A", 1_000_000)]).await;
     let mut shipped = BTreeMap::new();
     for first in (0..races).step_by(AT_A_TIME) {
         let numbers = first..races.min(first + AT_A_TIME);

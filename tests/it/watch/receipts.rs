@@ -11,7 +11,15 @@ use tokio_stream::StreamExt;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
+use crate::support::databases::{Kind, on_every_database};
 use crate::support::shop::{Shop, W1};
+
+on_every_database! {
+    answers_come_in_the_order_of_the_messages_and_an_error_costs_its_own_message_alone
+    after_a_cut_what_was_not_answered_is_sent_again_and_counted_once
+    a_sender_that_reads_no_answers_is_held_back
+    orders_are_released_as_their_units_come
+}
 
 fn receipt(receipt_id: &str, sku: &str, quantity: i64) -> pb::ReceiveStockRequest {
     pb::ReceiveStockRequest {
@@ -45,9 +53,8 @@ fn reason(outcome: &Outcome) -> Option<(Code, String)> {
     Some((status.code(), info.reason))
 }
 
-#[tokio::test]
-async fn answers_come_in_the_order_of_the_messages_and_an_error_costs_its_own_message_alone() {
-    let mut shop = Shop::with_items(&["A"]).await;
+async fn answers_come_in_the_order_of_the_messages_and_an_error_costs_its_own_message_alone(kind: Kind) {
+    let mut shop = Shop::with_items(kind, &["A"]).await;
     let mut receipts: Vec<_> = (1..=300).map(|number| receipt(&format!("S{number}"), "A", 1)).collect();
     receipts[9] = receipt("S10", "NOTHING", 1);
     receipts[19] = receipt("S20", "A", 0);
@@ -87,9 +94,8 @@ async fn answers_come_in_the_order_of_the_messages_and_an_error_costs_its_own_me
     shop.close().await;
 }
 
-#[tokio::test]
-async fn after_a_cut_what_was_not_answered_is_sent_again_and_counted_once() {
-    let mut shop = Shop::with_items(&["A"]).await;
+async fn after_a_cut_what_was_not_answered_is_sent_again_and_counted_once(kind: Kind) {
+    let mut shop = Shop::with_items(kind, &["A"]).await;
     let receipts: Vec<_> = (0..400).map(|number| receipt(&format!("S{number}"), "A", 3)).collect();
     let mut answered = 0;
     let mut cuts = 0;
@@ -104,9 +110,8 @@ async fn after_a_cut_what_was_not_answered_is_sent_again_and_counted_once() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn a_sender_that_reads_no_answers_is_held_back() {
-    let mut shop = Shop::with_items(&["A"]).await;
+async fn a_sender_that_reads_no_answers_is_held_back(kind: Kind) {
+    let mut shop = Shop::with_items(kind, &["A"]).await;
     let sent = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&sent);
     // Ids as long as ids may be, so that answers are not small.
@@ -142,9 +147,8 @@ async fn a_sender_that_reads_no_answers_is_held_back() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn orders_are_released_as_their_units_come() {
-    let mut shop = Shop::with_items(&["A"]).await;
+async fn orders_are_released_as_their_units_come(kind: Kind) {
+    let mut shop = Shop::with_items(kind, &["A"]).await;
     for number in 1..=3 {
         shop.reserve(&format!("O{number}"), &[("A", 2)]).await;
     }

@@ -9,8 +9,20 @@ use holdfast::proto::holdfast::v1::{self as pb, OrderState, ReleaseCause, Revoca
 use tonic::{Code, Status, Streaming};
 
 use super::follower::Follower;
+use crate::support::databases::{Kind, on_every_database};
 use crate::support::errors::{assert_error, metadata};
 use crate::support::shop::{Shop, W1, brisk, date, item, location, order};
+
+on_every_database! {
+    a_release_says_all_that_a_picker_needs_from_the_beginning_and_as_it_comes
+    releases_and_revocations_come_with_their_causes
+    a_cut_anywhere_in_the_beginning_goes_on_right
+    a_long_beginning_is_told_in_parts_and_stays_right
+    a_token_serves_only_its_own_stream
+    heartbeats_come_while_others_commit_and_the_tokens_move
+    a_stream_that_has_lived_its_time_says_with_which_token_to_go_on
+    a_connection_has_so_many_streams_and_no_more
+}
 
 async fn next(stream: &mut Streaming<pb::WatchReleasesResponse>) -> Item {
     loop {
@@ -69,9 +81,8 @@ async fn released(shop: &mut Shop) -> Vec<String> {
     }
 }
 
-#[tokio::test]
-async fn a_release_says_all_that_a_picker_needs_from_the_beginning_and_as_it_comes() {
-    let mut shop = Shop::stocked(&[("A", 5), ("B", 0)]).await;
+async fn a_release_says_all_that_a_picker_needs_from_the_beginning_and_as_it_comes(kind: Kind) {
+    let mut shop = Shop::stocked(kind, &[("A", 5), ("B", 0)]).await;
     let mut request = order("O1", W1, &[("A", 2), ("B", 1), ("A", 1)]);
     request.customer = Some(pb::Customer {
         email: "ann@example.com".to_owned(),
@@ -108,9 +119,8 @@ async fn a_release_says_all_that_a_picker_needs_from_the_beginning_and_as_it_com
     shop.close().await;
 }
 
-#[tokio::test]
-async fn releases_and_revocations_come_with_their_causes() {
-    let mut shop = Shop::stocked(&[("A", 5)]).await;
+async fn releases_and_revocations_come_with_their_causes(kind: Kind) {
+    let mut shop = Shop::stocked(kind, &[("A", 5)]).await;
     let mut stream = Follower::of(W1).connect(&mut shop.warehouse).await.expect("a stream");
     shop.reserve("O1", &[("A", 3)]).await;
     shop.reserve("O2", &[("A", 2)]).await;
@@ -145,11 +155,10 @@ async fn releases_and_revocations_come_with_their_causes() {
 }
 
 /// After each number of messages of the beginning: a cut, changes on both sides of it, and the rest.
-#[tokio::test]
-async fn a_cut_anywhere_in_the_beginning_goes_on_right() {
+async fn a_cut_anywhere_in_the_beginning_goes_on_right(kind: Kind) {
     const ORDERS: usize = 9;
     for cut_after in 0..=ORDERS + 1 {
-        let mut shop = Shop::stocked(&[("A", 100)]).await;
+        let mut shop = Shop::stocked(kind, &[("A", 100)]).await;
         for number in 1..=ORDERS {
             shop.reserve(&format!("O{number}"), &[("A", 2)]).await;
         }
@@ -184,9 +193,8 @@ async fn a_cut_anywhere_in_the_beginning_goes_on_right() {
 }
 
 /// More orders than one part of the beginning holds, with changes while it is told.
-#[tokio::test]
-async fn a_long_beginning_is_told_in_parts_and_stays_right() {
-    let mut shop = Shop::stocked(&[("A", 10_000)]).await;
+async fn a_long_beginning_is_told_in_parts_and_stays_right(kind: Kind) {
+    let mut shop = Shop::stocked(kind, &[("A", 10_000)]).await;
     let calls = (1..=450).map(|number| {
         let mut checkout = shop.checkout.clone();
         tokio::spawn(async move { checkout.reserve(order(&format!("O{number}"), W1, &[("A", 1)])).await })
@@ -215,9 +223,8 @@ async fn refused(shop: &mut Shop, location_id: &str, token: &str) -> Status {
     follower.connect(&mut shop.warehouse).await.expect_err("no stream")
 }
 
-#[tokio::test]
-async fn a_token_serves_only_its_own_stream() {
-    let mut shop = Shop::stocked(&[("A", 9)]).await;
+async fn a_token_serves_only_its_own_stream(kind: Kind) {
+    let mut shop = Shop::stocked(kind, &[("A", 9)]).await;
     shop.put_location(location("W2")).await;
     shop.reserve("O1", &[("A", 1)]).await;
     let mut follower = Follower::of(W1);
@@ -239,16 +246,15 @@ async fn a_token_serves_only_its_own_stream() {
         "INVALID_FIELD",
     );
     // Another database, where the same numbers are yet to come.
-    let mut other = Shop::with_items(&[]).await;
+    let mut other = Shop::with_items(kind, &[]).await;
     let status = refused(&mut other, W1, &token).await;
     assert_error(&status, Code::InvalidArgument, "RESUME_TOKEN_INVALID");
     other.close().await;
     shop.close().await;
 }
 
-#[tokio::test]
-async fn heartbeats_come_while_others_commit_and_the_tokens_move() {
-    let mut shop = Shop::stocked(&[("A", 9)]).await;
+async fn heartbeats_come_while_others_commit_and_the_tokens_move(kind: Kind) {
+    let mut shop = Shop::stocked(kind, &[("A", 9)]).await;
     let mut stream = Follower::of(W1).connect(&mut shop.warehouse).await.expect("a stream");
     let mut checkout = shop.checkout.clone();
     let busy = tokio::spawn(async move {
@@ -274,10 +280,9 @@ async fn heartbeats_come_while_others_commit_and_the_tokens_move() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn a_stream_that_has_lived_its_time_says_with_which_token_to_go_on() {
+async fn a_stream_that_has_lived_its_time_says_with_which_token_to_go_on(kind: Kind) {
     let lifetime = Duration::from_millis(400);
-    let mut shop = Shop::with_streams(StreamSettings { lifetime, ..brisk() }).await;
+    let mut shop = Shop::with_streams(kind, StreamSettings { lifetime, ..brisk() }).await;
     shop.put_location(location(W1)).await;
     shop.put_item(item("A")).await;
     shop.receive("A", 9).await;
@@ -301,13 +306,12 @@ async fn a_stream_that_has_lived_its_time_says_with_which_token_to_go_on() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn a_connection_has_so_many_streams_and_no_more() {
+async fn a_connection_has_so_many_streams_and_no_more(kind: Kind) {
     let settings = StreamSettings {
         streams_per_connection_max: 2,
         ..brisk()
     };
-    let mut shop = Shop::with_streams(settings).await;
+    let mut shop = Shop::with_streams(kind, settings).await;
     shop.put_location(location(W1)).await;
     let follower = Follower::of(W1);
     let first = follower.connect(&mut shop.warehouse).await.expect("a stream");

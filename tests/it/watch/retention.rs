@@ -6,20 +6,25 @@ use chrono::TimeDelta;
 use holdfast::proto::holdfast::v1 as pb;
 use holdfast::sequencer::Limits;
 use holdfast::store::Store;
-use holdfast::store::sqlite::{SqliteOptions, SqliteStore};
 use tonic::Code;
 
 use super::follower::Follower;
 use crate::support::at;
+use crate::support::databases::{Kind, on_every_database};
 use crate::support::errors::{assert_error, metadata};
 use crate::support::shop::{Shop, W1, item, location};
 
+on_every_database! {
+    a_token_below_the_horizon_is_told_the_oldest_that_is_served
+    releases_begin_anew_after_what_a_token_knows_is_gone
+    a_page_of_the_past_that_is_gone_says_so
+}
+
 /// A shop with orders, and its store.
-async fn shop() -> (Shop, Arc<dyn Store>) {
-    let directory = tempfile::tempdir().expect("a directory");
-    let options = SqliteOptions::new(directory.path().join("shop.db"));
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&options).expect("a store"));
-    let mut shop = Shop::on_with(Arc::clone(&store), directory, Limits::default()).await;
+async fn shop(kind: Kind) -> (Shop, Arc<dyn Store>) {
+    let database = kind.database();
+    let store = database.open().await;
+    let mut shop = Shop::on_with(Arc::clone(&store), Arc::new(database), Limits::default()).await;
     shop.put_location(location(W1)).await;
     shop.put_item(item("A")).await;
     shop.receive("A", 50).await;
@@ -42,9 +47,8 @@ fn events_after(token: &str) -> pb::WatchEventsRequest {
     }
 }
 
-#[tokio::test]
-async fn a_token_below_the_horizon_is_told_the_oldest_that_is_served() {
-    let (mut shop, store) = shop().await;
+async fn a_token_below_the_horizon_is_told_the_oldest_that_is_served(kind: Kind) {
+    let (mut shop, store) = shop(kind).await;
     let mut stream = shop
         .events
         .watch_events(events_after(""))
@@ -87,9 +91,8 @@ async fn a_token_below_the_horizon_is_told_the_oldest_that_is_served() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn releases_begin_anew_after_what_a_token_knows_is_gone() {
-    let (mut shop, store) = shop().await;
+async fn releases_begin_anew_after_what_a_token_knows_is_gone(kind: Kind) {
+    let (mut shop, store) = shop(kind).await;
     let mut follower = Follower::of(W1);
     follower.read(&mut shop.warehouse, 5).await;
     // The follower misses a revocation, and then the log of it.
@@ -107,9 +110,8 @@ async fn releases_begin_anew_after_what_a_token_knows_is_gone() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn a_page_of_the_past_that_is_gone_says_so() {
-    let (mut shop, store) = shop().await;
+async fn a_page_of_the_past_that_is_gone_says_so(kind: Kind) {
+    let (mut shop, store) = shop(kind).await;
     let mut request = pb::ListEventsRequest {
         location_id: W1.to_owned(),
         page_size: 2,

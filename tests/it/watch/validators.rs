@@ -20,6 +20,7 @@ use tonic::transport::Channel;
 
 use super::control::validate;
 use super::follower::Follower;
+use crate::support::databases::Kind;
 use crate::support::shop::{Shop, location, order};
 
 const LOCATIONS: [&str; 3] = ["V1", "V2", "V3"];
@@ -209,7 +210,7 @@ fn assert_told(subscriber: &Subscriber, logs: &BTreeMap<&str, Vec<pb::Event>>) {
 }
 
 async fn shop() -> Shop {
-    let mut shop = Shop::with_items(&["A"]).await;
+    let mut shop = Shop::with_items(Kind::Sqlite, &["A"]).await;
     for id in LOCATIONS {
         shop.put_location(location(id)).await;
     }

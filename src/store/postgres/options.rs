@@ -1,0 +1,65 @@
+//! Which database, and how it is used.
+
+use std::fmt;
+use std::str::FromStr;
+
+use sqlx::postgres::PgConnectOptions;
+
+use super::super::StoreError;
+
+/// Which database, and how many connections.
+#[derive(Clone)]
+pub struct PostgresOptions {
+    pub(super) connect: PgConnectOptions,
+    /// Rounds that run side by side, at least one.
+    pub lanes: usize,
+    /// Connections for snapshots and lists, at least one.
+    pub readers: u32,
+    /// Whether statements are kept prepared.
+    pub(super) is_persistent: bool,
+}
+
+impl fmt::Debug for PostgresOptions {
+    /// Keeps address and password out of logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresOptions")
+            .field("lanes", &self.lanes)
+            .field("readers", &self.readers)
+            .finish_non_exhaustive()
+    }
+}
+
+impl PostgresOptions {
+    /// The database of a URL, as libpq knows them. With `statement-cache-capacity=0` no statement is kept prepared, for a
+    /// pooler in transaction mode.
+    ///
+    /// # Errors
+    /// It is no URL of PostgreSQL's. The text does not repeat it: it may hold a password.
+    pub fn new(url: &str) -> Result<Self, StoreError> {
+        let refused = || StoreError::Unavailable("the database's URL cannot be read".to_owned());
+        let connect = PgConnectOptions::from_str(url).map_err(|_| refused())?;
+        Ok(Self {
+            connect: connect.application_name("holdfast"),
+            lanes: 2,
+            readers: 4,
+            is_persistent: !url.contains("statement-cache-capacity=0"),
+        })
+    }
+
+    /// Where it is, without user and password.
+    #[must_use]
+    pub fn place(&self) -> String {
+        let (host, port) = (self.connect.get_host(), self.connect.get_port());
+        format!(
+            "postgres://{host}:{port}/{}",
+            self.connect.get_database().unwrap_or_default()
+        )
+    }
+
+    /// With a password that is kept apart from the URL.
+    #[must_use]
+    pub fn with_password(mut self, password: &str) -> Self {
+        self.connect = self.connect.password(password);
+        self
+    }
+}

@@ -1,0 +1,114 @@
+//! A server says that it is not ready while its database cannot take rounds, and serves again by itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use holdfast::sequencer::Limits;
+use holdfast::store::Store;
+use sqlx::AssertSqlSafe;
+use tonic::Streaming;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
+
+use crate::support::databases::Database;
+use crate::support::postgres::{Postgres, open};
+use crate::support::shop::{Shop, W1, item, location};
+
+/// How long a change may take to be said.
+const LATE: Duration = Duration::from_secs(20);
+
+/// Runs statements as a superuser who may write, and ends all other sessions: settings of a database hold for new ones.
+async fn administer(database: &Postgres, statement: &str) {
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    let mut connection = database.connect().await;
+    for statement in ["SET default_transaction_read_only = off", statement, end] {
+        let done = sqlx::raw_sql(AssertSqlSafe(statement.to_owned()))
+            .execute(&mut connection)
+            .await;
+        done.expect(statement);
+    }
+}
+
+async fn only_read(database: &Postgres) {
+    let name = database.name();
+    administer(
+        database,
+        &format!("ALTER DATABASE {name} SET default_transaction_read_only = on"),
+    )
+    .await;
+}
+
+async fn write_again(database: &Postgres) {
+    let name = database.name();
+    administer(
+        database,
+        &format!("ALTER DATABASE {name} RESET default_transaction_read_only"),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_store_is_ready_while_it_can_write_and_knows_the_tables() {
+    let database = Postgres::database();
+    let store = open(&database).await;
+    let said = async || store.ready().await.map_err(|error| error.to_string());
+    assert_eq!(said().await, Ok(()));
+    administer(&database, "SELECT").await;
+    assert_eq!(said().await, Ok(()), "a session that was ended is made anew");
+    only_read(&database).await;
+    let refused = said().await.expect_err("it only reads");
+    assert!(refused.contains("only reads"), "{refused}");
+    write_again(&database).await;
+    assert_eq!(said().await, Ok(()));
+    let tomorrow = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+        VALUES (9001, 'x', true, '\\x00', 0)";
+    administer(&database, tomorrow).await;
+    let refused = said().await.expect_err("it is another schema");
+    assert!(refused.contains("9001"), "{refused}");
+    administer(&database, "DELETE FROM _sqlx_migrations WHERE version = 9001").await;
+    assert_eq!(said().await, Ok(()));
+    store.close().await;
+}
+
+async fn next(stream: &mut Streaming<HealthCheckResponse>) -> ServingStatus {
+    let message = tokio::time::timeout(LATE, stream.message())
+        .await
+        .expect("a status in time");
+    message.expect("a status").expect("the stream goes on").status()
+}
+
+#[tokio::test]
+async fn health_follows_the_database() {
+    let database = Arc::new(Database::Postgres(Postgres::database()));
+    let Database::Postgres(postgres) = &*database else {
+        unreachable!("it was just made")
+    };
+    let store = database.open().await;
+    let mut shop = Shop::on_with(store, Arc::clone(&database), Limits::default()).await;
+    shop.put_location(location(W1)).await;
+    shop.put_item(item("A")).await;
+    let mut health = HealthClient::new(shop.channel.clone());
+    let mut statuses = Vec::new();
+    for service in ["", "holdfast.v1.CheckoutService"] {
+        let service = service.to_owned();
+        let stream = health.watch(HealthCheckRequest { service }).await.expect("a stream");
+        statuses.push(stream.into_inner());
+    }
+    for stream in &mut statuses {
+        assert_eq!(next(stream).await, ServingStatus::Serving);
+    }
+    only_read(postgres).await;
+    for stream in &mut statuses {
+        assert_eq!(next(stream).await, ServingStatus::NotServing);
+    }
+    write_again(postgres).await;
+    for stream in &mut statuses {
+        assert_eq!(next(stream).await, ServingStatus::Serving);
+    }
+    shop.reserve("O1", &[("A", 1)]).await;
+    drop(statuses);
+    drop(health);
+    shop.close().await;
+}
