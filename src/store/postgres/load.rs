@@ -10,6 +10,8 @@ use super::sql;
 impl Database for Connection {
     type Row = PostgresRow;
 
+    const LOCKS_ARE_WAITED_FOR: bool = true;
+
     async fn load(&mut self, statement: Load, given: &Rows) -> FoundRows<Self> {
         self.find(sql::text(statement), &[given]).await
     }
@@ -23,7 +25,14 @@ impl Database for Connection {
                 self.find(sql::LOCK_ALL_LOCATIONS, &[]).await
             }
             Which::All => self.find(sql::LOAD_ALL_LOCATIONS, &[]).await,
-            Which::Named { ids, keys } if is_writing => self.find(sql::LOCK_LOCATIONS, &[ids, keys]).await,
+            Which::Named { ids, keys } if is_writing => {
+                let statement = if self.is_locking() {
+                    sql::LOCK_MORE_LOCATIONS
+                } else {
+                    sql::LOCK_LOCATIONS
+                };
+                self.find(statement, &[ids, keys]).await
+            }
             Which::Named { ids, keys } => self.find(sql::LOAD_LOCATIONS, &[ids, keys]).await,
             Which::Unlocked { keys } => self.find(sql::LOAD_LOCATIONS, &[&no_ids, keys]).await,
         }
