@@ -13,6 +13,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -81,7 +82,8 @@ impl PostgresOptions {
         let refused = || StoreError::Unavailable("the database's URL cannot be read".to_owned());
         let connect = PgConnectOptions::from_str(url).map_err(|_| refused())?;
         Ok(Self {
-            connect: connect.application_name("holdfast"),
+            // No number with a fraction is read, and a pooler may refuse settings that it does not know.
+            connect: connect.application_name("holdfast").extra_float_digits(None),
             lanes: 2,
             readers: 4,
             is_persistent: !url.contains("statement-cache-capacity=0"),
@@ -121,6 +123,7 @@ pub struct PostgresStore {
     readers: PgPool,
     configs: Configs,
     epoch: u64,
+    repeats: AtomicU64,
 }
 
 impl PostgresStore {
@@ -147,8 +150,15 @@ impl PostgresStore {
             readers,
             configs: Configs::default(),
             epoch,
+            repeats: AtomicU64::new(0),
             options: options.clone(),
         })
+    }
+
+    /// How often a round was run again after a failure that passes.
+    #[must_use]
+    pub fn repeats(&self) -> u64 {
+        self.repeats.load(Ordering::Relaxed)
     }
 
     /// Begins a snapshot.
@@ -243,6 +253,7 @@ impl Store for PostgresStore {
             match delays.next().filter(|_| is_passing) {
                 None => return Err(error),
                 Some(delay) => {
+                    self.repeats.fetch_add(1, Ordering::Relaxed);
                     tracing::warn!(%error, "a round is run again: {error}");
                     tokio::time::sleep(delay).await;
                 }

@@ -5,7 +5,7 @@ mod limits;
 mod lists;
 mod sqlite_audit;
 mod sqlite_file;
-mod warehouse;
+pub(crate) mod warehouse;
 
 /// Runs each named test of a module on a new database of each kind.
 macro_rules! on_every_store {
@@ -27,6 +27,19 @@ macro_rules! on_every_store {
                 async fn $test() {
                     let database = crate::support::postgres::Postgres::database();
                     let store = crate::support::postgres::open(&database).await;
+                    crate::conformance::$module::$test(&store).await;
+                    crate::conformance::warehouse::assert_invariants(&store).await;
+                }
+            )*
+        }
+        mod pooler {
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    let database = crate::support::postgres::Postgres::migrated_database();
+                    crate::support::postgres::open(&database).await;
+                    let pooler = crate::support::pooler::Pooler::start(&database);
+                    let store = crate::support::postgres::open_at(&pooler.url()).await;
                     crate::conformance::$module::$test(&store).await;
                     crate::conformance::warehouse::assert_invariants(&store).await;
                 }

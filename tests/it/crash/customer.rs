@@ -7,8 +7,8 @@ use holdfast::proto::holdfast::v1::catalog_service_client::CatalogServiceClient;
 use holdfast::proto::holdfast::v1::checkout_service_client::CheckoutServiceClient;
 use holdfast::proto::holdfast::v1::warehouse_service_client::WarehouseServiceClient;
 use holdfast::proto::holdfast::v1::{
-    CancelOrderRequest, ConfirmShipmentRequest, Item, Location, Order, OrderState, Parcel, PutItemRequest, PutLocationRequest, ReceiptLine, ReceiveStockRequest,
-    ReserveLine, ReserveRequest,
+    CancelOrderRequest, ConfirmShipmentRequest, Item, Location, Order, OrderState, Parcel, PutItemRequest,
+    PutLocationRequest, ReceiptLine, ReceiveStockRequest, ReserveLine, ReserveRequest,
 };
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};

@@ -178,7 +178,9 @@ fn send_all<'a>(systems: &[StoreSystem; 2], rounds: &[&'a Batch]) -> Vec<Done<'a
         let senders: Vec<_> = (0..SENDERS_EACH * 2)
             .map(|number| scope.spawn(move || send(&systems[number % 2])))
             .collect();
-        let ended = senders.into_iter().flat_map(|sender| sender.join().expect("no sender panics"));
+        let ended = senders
+            .into_iter()
+            .flat_map(|sender| sender.join().expect("no sender panics"));
         ended.collect()
     });
     done.sort_by_key(|round| round.decided);

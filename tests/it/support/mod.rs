@@ -3,6 +3,7 @@
 pub(crate) mod errors;
 pub(crate) mod grpcurl;
 pub(crate) mod partitions;
+pub(crate) mod pooler;
 pub(crate) mod postgres;
 pub(crate) mod process;
 mod requests;

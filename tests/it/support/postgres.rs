@@ -119,6 +119,12 @@ pub(crate) async fn open(database: &Postgres) -> PostgresStore {
     PostgresStore::open(&options).await.expect("the store opens")
 }
 
+/// A store on the database of a URL, with its tables made.
+pub(crate) async fn open_at(url: &str) -> PostgresStore {
+    let options = PostgresOptions::new(url).expect("the URL was made by a test");
+    PostgresStore::open(&options).await.expect("the store opens")
+}
+
 /// A cluster of one test, which may end and start again.
 #[derive(Debug)]
 pub(crate) struct Fragile(OwnCluster);
@@ -132,6 +138,11 @@ impl Fragile {
     /// Its database, without tables.
     pub(crate) fn url(&self) -> &str {
         &self.0.url
+    }
+
+    /// Where its files are.
+    pub(crate) fn directory(&self) -> &Path {
+        self.0.directory.path()
     }
 
     /// Ends it without a word, with a signal such as `KILL` or, for all of its processes at once, `QUIT`, and waits until its
