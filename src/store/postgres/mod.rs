@@ -35,10 +35,12 @@ use crate::domain::event::Event;
 use crate::domain::ids::{EventSequence, InboundId, LineNumber, LocationId, Sequence, Sku};
 use crate::domain::inbound::Inbound;
 use connection::Connection;
+pub(super) use import::Import;
 
 mod apply;
 mod check;
 mod connection;
+mod import;
 mod invariants;
 mod lists;
 mod load;
@@ -141,18 +143,23 @@ impl PostgresStore {
     /// It cannot be reached, has other tables than this version knows, or settings that could lose orders.
     pub async fn open(options: &PostgresOptions) -> Result<Self, StoreError> {
         let epoch = open::check(&options.connect).await?;
+        Ok(Self::of_epoch(options, epoch))
+    }
+
+    /// A store on a database whose epoch is known, with nothing checked.
+    pub(super) fn of_epoch(options: &PostgresOptions, epoch: u64) -> Self {
         let readers = PgPoolOptions::new()
             .max_connections(options.readers.max(1))
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_lazy_with(options.connect.clone());
-        Ok(Self {
+        Self {
             writers: (0..options.lanes.max(1)).map(|_| Mutex::default()).collect(),
             readers,
             configs: Configs::default(),
             epoch,
             repeats: AtomicU64::new(0),
             options: options.clone(),
-        })
+        }
     }
 
     /// How often a round was run again after a failure that passes.

@@ -9,6 +9,7 @@ use sqlx::{ConnectOptions as _, Row as _};
 
 use super::super::StoreError;
 use super::connection::classify;
+use super::import;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
@@ -78,6 +79,11 @@ pub(super) async fn check(options: &PgConnectOptions) -> Result<u64, StoreError>
     begin(&mut connection).await?;
     check_settings(&mut connection).await?;
     check_tables(&mut connection).await?;
+    if import::is_marked(&mut connection).await? {
+        return Err(StoreError::Storage(
+            "a copy into the database is not finished: run `holdfast copy` again".to_owned(),
+        ));
+    }
     let row = sqlx::query(LOAD_EPOCH)
         .persistent(false)
         .fetch_optional(&mut connection)
