@@ -141,10 +141,10 @@ impl Customer {
                     assert_cut(&error, &change);
                     ledger.note_unanswered(change);
                     drop(ledger);
-                    if stop.is_none() {
-                        return;
+                    match stop {
+                        Some(_) => tokio::time::sleep(PATIENCE).await,
+                        None => return,
                     }
-                    tokio::time::sleep(PATIENCE).await;
                     continue;
                 }
             };

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 
 use holdfast::allocator::command::{Command, ContinueRefill};
+use holdfast::allocator::decision::Answer;
 use holdfast::allocator::footprint::{Footprint, Wants};
 use holdfast::allocator::working_set::WorkingSet;
 use holdfast::domain::Instant;
@@ -14,13 +15,14 @@ use holdfast::domain::event::Event;
 use holdfast::domain::ids::{EventSequence, LocationId};
 use holdfast::domain::rejection::Rejection;
 use holdfast::sequencer::round::{CommandRound, Outcome};
-use holdfast::store::{Round, Store, Verdict};
+use holdfast::store::{Round, Store, Verdict, lane_of};
 
 use super::commands::{Batch, Script};
 use super::properties::{from_environment, random_seed};
 use super::reference::Model;
 use super::runner::{Memory, Numbers, outcome_of, run_on, same_state};
 use super::system::{Observer, StoreSystem, System};
+use crate::conformance::warehouse::{accepted, put_item, put_location_at, reserve_at};
 use crate::support::postgres::{self, Postgres};
 
 /// Commands of each test when nobody asks for more.
@@ -239,6 +241,36 @@ fn episode(instances: &mut Instances, script: &Script) -> Result<(), String> {
         Memory::default().same_log(system, &model, &script.ids, &seen)?;
     }
     Ok(())
+}
+
+/// An item that one instance keeps from one location is not taken for current at another.
+#[tokio::test]
+async fn an_item_that_another_instance_put_is_seen_at_every_location() {
+    let database = Postgres::database();
+    let (one, other) = (postgres::open(&database).await, postgres::open(&database).await);
+    // Two locations whose rounds run on the same lane, which keeps rows for both.
+    let ids = ["L0", "L1", "L2", "L3"].map(|id| LocationId::parse(id).expect("an id"));
+    let lane = |id: &LocationId| lane_of(id.as_str(), one.lanes());
+    let first = &ids[0];
+    let second = ids[1..]
+        .iter()
+        .find(|id| lane(id) == lane(first))
+        .expect("four locations share two lanes");
+    let set_up = [
+        put_location_at(first.clone()),
+        put_location_at(second.clone()),
+        put_item("A", 0),
+    ];
+    accepted(&one, &set_up).await;
+    accepted(&one, &[reserve_at(first.clone(), "o1", &[("A", 1)])]).await;
+    accepted(&other, &[put_item("A", 7)]).await;
+    for id in ["o2", "o3"] {
+        let answers = accepted(&one, &[reserve_at(second.clone(), id, &[("A", 1)])]).await;
+        let Some(Answer::Order(answer)) = answers.first() else {
+            panic!("{answers:?}");
+        };
+        assert_eq!(answer.order.lines[0].basis.safety_shortfall.get(), 7, "{id}");
+    }
 }
 
 #[test]

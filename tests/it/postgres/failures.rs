@@ -77,7 +77,7 @@ fn copy(mut from: TcpStream, mut to: TcpStream) {
 
 /// Passes on what a client says, until COMMIT is to be lost.
 fn forward(mut client: TcpStream, mut server: TcpStream, told: &AtomicU8) {
-    let mut buffer = [0; 65_536];
+    let mut buffer = [0; 16_000];
     while let Ok(length @ 1..) = client.read(&mut buffer) {
         let said = &buffer[..length];
         if said.windows(COMMIT.len()).any(|part| part == COMMIT) {

@@ -13,7 +13,7 @@ fn refusal(url: &str) -> String {
     command
         .args(["serve", "--listen", "127.0.0.1:0"])
         .env("HOLDFAST_DATABASE_URL", url)
-        .env("RUST_LOG", "trace");
+        .env("HOLDFAST_LOG", "trace");
     let output = output_of(&mut command);
     assert!(!output.status.success(), "it was served");
     let said = [output.stdout, output.stderr].concat();

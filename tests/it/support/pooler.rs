@@ -1,4 +1,4 @@
-//! PgBouncer in transaction mode, before the database of a test.
+//! `PgBouncer` in transaction mode, before the database of a test.
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
