@@ -261,7 +261,7 @@ async fn an_item_that_another_instance_put_is_seen_at_every_location() {
         put_location_at(second.clone()),
         put_item("A", 0),
     ];
-    accepted(&one, &set_up).await;
+    accepted(&other, &set_up).await;
     accepted(&one, &[reserve_at(first.clone(), "o1", &[("A", 1)])]).await;
     accepted(&other, &[put_item("A", 7)]).await;
     for id in ["o2", "o3"] {
