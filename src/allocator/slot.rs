@@ -37,7 +37,7 @@ pub struct LocationSlot {
 }
 
 /// An item, with its key.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ItemSlot {
     /// Its key.
     pub key: SkuKey,

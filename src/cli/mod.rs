@@ -1,5 +1,6 @@
 //! The command line: one module a command.
 
+pub mod copy;
 pub mod database;
 pub mod demo;
 pub mod load;
@@ -31,6 +32,8 @@ enum Command {
     Serve(ServeArgs),
     /// Make the tables of a database, or bring them up to date.
     Migrate(DatabaseArgs),
+    /// Move a shop from a SQLite file to an empty database of PostgreSQL.
+    Copy(copy::CopyArgs),
     /// Tell the backorder policy's story on a temporary database.
     Demo(demo::DemoArgs),
     /// Measure a running service.
@@ -52,6 +55,7 @@ impl Cli {
         match self.command {
             Command::Serve(args) => serve::run(args),
             Command::Migrate(args) => database::migrate(args),
+            Command::Copy(args) => copy::run(&args),
             Command::Demo(args) => demo::run(args),
             Command::Load(args) => load::run(&args),
             Command::Prune(args) => prune::run(&args),

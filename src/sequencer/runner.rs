@@ -301,10 +301,20 @@ impl Runner {
         tracing::warn!(%error, commands = commands.len(), "a round failed, its commands are run one at a time: {error}");
         let unknown = matches!(error, StoreError::CommitUnknown(_));
         let mut all = Vec::with_capacity(commands.len());
+        let mut away: Option<Failure> = None;
         for command in commands {
+            if let Some(failure) = &away {
+                // Each would wait for the database in turn, for as long as it takes.
+                all.push(Decided::failed(failure.clone()));
+                continue;
+            }
             let decided = match self.decide_together(now, std::slice::from_ref(command)).await {
                 Ok(decided) => decided,
-                Err(Halted::Store(error)) if !error.is_fatal() => vec![Decided::failed(failure(&error))],
+                Err(Halted::Store(error)) if !error.is_fatal() => {
+                    let failure = failure(&error);
+                    away = matches!(error, StoreError::Unavailable(_)).then(|| failure.clone());
+                    vec![Decided::failed(failure)]
+                }
                 Err(halted) => return Err(halted),
             };
             all.extend(

@@ -27,6 +27,7 @@ use crate::domain::order::{Order, OrderState};
 use crate::domain::quantity::Units;
 
 mod codec;
+pub mod copy;
 mod error;
 pub mod faulty;
 pub mod postgres;

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod conformance;
+mod copy;
 mod crash;
 mod demo;
 mod load;

@@ -74,6 +74,7 @@ pub(super) fn texts() -> impl Iterator<Item = &'static str> {
     OTHERS.into_iter().map(|(_, text)| text).chain([WRITE_HOT])
 }
 
+/// Ids of orders are the one thing that rounds of different locations contend for, so they are taken in order too.
 /// Nothing that it writes is read by it: each part sees the rows as they were before. No timeout may cut the COMMIT that
 /// comes next.
 const WRITE_HOT: &str = "-- write_hot
@@ -94,7 +95,7 @@ WITH numbers AS (
     RETURNING 1
 ), directory AS (
     INSERT INTO order_directory (order_id, location_key, sequence)
-    SELECT * FROM unnest($11::text[], $12::bigint[], $13::bigint[])
+    SELECT * FROM unnest($11::text[], $12::bigint[], $13::bigint[]) ORDER BY 1
     RETURNING 1
 ), new_orders AS (
     INSERT INTO orders (

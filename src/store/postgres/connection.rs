@@ -22,6 +22,9 @@ const BEGIN_WRITING: &str = "ROLLBACK; BEGIN ISOLATION LEVEL READ COMMITTED READ
 const BEGIN_READING: &str = "ROLLBACK; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
      SET LOCAL idle_in_transaction_session_timeout = '60s'";
 
+/// The table that makes an order's id unique across locations, and what the names of its partitions begin with.
+const DIRECTORY: &str = "order_directory";
+
 /// A connection of its own, or one of a pool.
 #[derive(Debug)]
 enum Inner {
@@ -54,6 +57,8 @@ impl DerefMut for Inner {
 pub(super) struct Connection {
     inner: Inner,
     is_writing: bool,
+    /// Whether the transaction has locked locations.
+    is_locking: bool,
     /// Whether statements are kept prepared on the session: not through a pooler that changes sessions.
     is_persistent: bool,
 }
@@ -65,6 +70,7 @@ impl Connection {
         Ok(Self {
             inner: Inner::Own(inner),
             is_writing: false,
+            is_locking: false,
             is_persistent,
         })
     }
@@ -74,6 +80,7 @@ impl Connection {
         Self {
             inner: Inner::Pooled(inner),
             is_writing: false,
+            is_locking: false,
             is_persistent,
         }
     }
@@ -83,9 +90,15 @@ impl Connection {
         self.is_writing
     }
 
+    /// Whether the transaction has locked locations before; from now on it has.
+    pub(super) fn is_locking(&mut self) -> bool {
+        std::mem::replace(&mut self.is_locking, true)
+    }
+
     /// Begins a round.
     pub(super) async fn begin_writing(&mut self) -> Result<(), StoreError> {
         self.is_writing = true;
+        self.is_locking = false;
         self.run("begin_writing", BEGIN_WRITING).await
     }
 
@@ -219,6 +232,10 @@ pub(super) fn classify(statement: &'static str, error: &sqlx::Error) -> StoreErr
                 "XX001" | "XX002" | "58030" => StoreError::Storage(said),
                 // Cancelled, or a lock that did not come in time.
                 "57014" | "55P03" => StoreError::Unavailable(said),
+                // Another instance placed an order of the same id at another location: the next attempt finds it.
+                "23505" if database.table().is_some_and(|table| table.starts_with(DIRECTORY)) => {
+                    StoreError::Unavailable(said)
+                }
                 // Serialization failures, connections, resources, an administrator, a server that only reads.
                 code if ["08", "25", "40", "53", "57"]
                     .iter()

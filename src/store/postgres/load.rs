@@ -1,14 +1,16 @@
 //! Finds rows: one statement for all rows that it is given.
 
-use super::super::StoreError;
 use super::super::tables::rows::{Kind, Rows};
-use super::super::tables::{Changes, Database, FoundRows, Load, Which};
+use super::super::tables::{Changes, Configs, Database, FoundRows, Load, Loaded, Loader, Which};
+use super::super::{LOADS_MAX, Round, StoreError, Verdict};
 use super::connection::Connection;
 use super::rows::PostgresRow;
 use super::sql;
 
 impl Database for Connection {
     type Row = PostgresRow;
+
+    const LOCKS_ARE_WAITED_FOR: bool = true;
 
     async fn load(&mut self, statement: Load, given: &Rows) -> FoundRows<Self> {
         self.find(sql::text(statement), &[given]).await
@@ -23,7 +25,14 @@ impl Database for Connection {
                 self.find(sql::LOCK_ALL_LOCATIONS, &[]).await
             }
             Which::All => self.find(sql::LOAD_ALL_LOCATIONS, &[]).await,
-            Which::Named { ids, keys } if is_writing => self.find(sql::LOCK_LOCATIONS, &[ids, keys]).await,
+            Which::Named { ids, keys } if is_writing => {
+                let statement = if self.is_locking() {
+                    sql::LOCK_MORE_LOCATIONS
+                } else {
+                    sql::LOCK_LOCATIONS
+                };
+                self.find(statement, &[ids, keys]).await
+            }
             Which::Named { ids, keys } => self.find(sql::LOAD_LOCATIONS, &[ids, keys]).await,
             Which::Unlocked { keys } => self.find(sql::LOAD_LOCATIONS, &[&no_ids, keys]).await,
         }
@@ -32,4 +41,23 @@ impl Database for Connection {
     async fn write(&mut self, changes: &Changes) -> Result<(), StoreError> {
         self.write_changes(changes).await
     }
+}
+
+/// Loads and decides until nothing is missing, without locks.
+pub(super) async fn observe<D: Database>(
+    database: &mut D,
+    configs: &Configs,
+    round: &mut dyn Round,
+) -> Result<(), StoreError> {
+    for _ in 0..LOADS_MAX {
+        let (footprint, now) = (round.footprint(), round.now());
+        let mut loader = Loader::new(database, configs, None, Loaded::new(now));
+        loader.load(&footprint).await?;
+        let wants = round.plan(&loader.loaded.ws);
+        loader.load_wants(&wants).await?;
+        if round.decide(&mut loader.loaded.ws) != Verdict::Again {
+            return Ok(());
+        }
+    }
+    Err(StoreError::NeverLoaded(LOADS_MAX))
 }

@@ -11,6 +11,7 @@
 //! # Ordering
 //! What is kept between rounds is current while the revision of its location, read under the lock, is the one it left.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -19,10 +20,10 @@ use sqlx::PgPool;
 use sqlx::postgres::{PgConnection, PgPoolOptions};
 use tokio::sync::{Mutex, MutexGuard, watch};
 
-use super::tables::{self, Configs, Database, Kept, Load, Loaded, Loader, run_in_tx};
+use super::tables::{self, Configs, Kept, Load, run_in_tx};
 use super::{
-    InboundFilter, InvariantReport, LOADS_MAX, LogEnds, OrderAt, OrderFilter, Page, QueuedLine, Released, Round, Store,
-    StoreError, Verdict, lane_of,
+    InboundFilter, InvariantReport, LogEnds, OrderAt, OrderFilter, Page, QueuedLine, Released, Round, Store,
+    StoreError, lane_of,
 };
 use crate::allocator::command::ContinueRefill;
 use crate::allocator::footprint::Footprint;
@@ -32,11 +33,13 @@ use crate::domain::event::Event;
 use crate::domain::ids::{EventSequence, InboundId, LineNumber, LocationId, Sequence, Sku};
 use crate::domain::inbound::Inbound;
 use connection::Connection;
+pub(super) use import::Import;
 use listener::Listener;
 
 mod apply;
 mod check;
 mod connection;
+mod import;
 mod invariants;
 mod listener;
 mod lists;
@@ -71,6 +74,7 @@ pub struct PostgresStore {
     /// Asks whether rounds can be run.
     prober: Mutex<Option<PgConnection>>,
     listener: Listener,
+    repeats: AtomicU64,
 }
 
 impl PostgresStore {
@@ -88,19 +92,31 @@ impl PostgresStore {
     /// It cannot be reached, has other tables than this version knows, or settings that could lose orders.
     pub async fn open(options: &PostgresOptions) -> Result<Self, StoreError> {
         let epoch = open::check(&options.connect).await?;
+        Ok(Self::of_epoch(options, epoch))
+    }
+
+    /// A store on a database whose epoch is known, with nothing checked.
+    pub(super) fn of_epoch(options: &PostgresOptions, epoch: u64) -> Self {
         let readers = PgPoolOptions::new()
             .max_connections(options.readers.max(1))
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_lazy_with(options.connect.clone());
-        Ok(Self {
+        Self {
             writers: (0..options.lanes.max(1)).map(|_| Mutex::default()).collect(),
             readers,
             configs: Configs::default(),
             epoch,
             prober: Mutex::default(),
             listener: Listener::start(&options.connect),
+            repeats: AtomicU64::new(0),
             options: options.clone(),
-        })
+        }
+    }
+
+    /// How often a round was run again after a failure that passes.
+    #[must_use]
+    pub fn repeats(&self) -> u64 {
+        self.repeats.load(Ordering::Relaxed)
     }
 
     /// Begins a snapshot.
@@ -195,6 +211,7 @@ impl Store for PostgresStore {
             match delays.next().filter(|_| is_passing) {
                 None => return Err(error),
                 Some(delay) => {
+                    self.repeats.fetch_add(1, Ordering::Relaxed);
                     tracing::warn!(%error, "a round is run again: {error}");
                     tokio::time::sleep(delay).await;
                 }
@@ -203,7 +220,7 @@ impl Store for PostgresStore {
     }
 
     async fn observe(&self, round: &mut dyn Round) -> Result<(), StoreError> {
-        read!(self, |connection| observe(connection, &self.configs, round))
+        read!(self, |connection| load::observe(connection, &self.configs, round))
     }
 
     async fn list_orders(&self, filter: &OrderFilter, page: Page<Sequence>) -> Result<Vec<OrderAt>, StoreError> {
@@ -345,19 +362,4 @@ impl Store for PostgresStore {
             }
         }
     }
-}
-
-/// Loads and decides until nothing is missing, without locks.
-async fn observe<D: Database>(database: &mut D, configs: &Configs, round: &mut dyn Round) -> Result<(), StoreError> {
-    for _ in 0..LOADS_MAX {
-        let (footprint, now) = (round.footprint(), round.now());
-        let mut loader = Loader::new(database, configs, None, Loaded::new(now));
-        loader.load(&footprint).await?;
-        let wants = round.plan(&loader.loaded.ws);
-        loader.load_wants(&wants).await?;
-        if round.decide(&mut loader.loaded.ws) != Verdict::Again {
-            return Ok(());
-        }
-    }
-    Err(StoreError::NeverLoaded(LOADS_MAX))
 }

@@ -9,6 +9,7 @@ use sqlx::{ConnectOptions as _, Row as _};
 
 use super::super::StoreError;
 use super::connection::classify;
+use super::import;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
@@ -58,8 +59,12 @@ pub(super) async fn renew_epoch(options: &PgConnectOptions) -> Result<(), StoreE
 
 async fn put_epoch(mut connection: PgConnection, statement: &'static str) -> Result<(), StoreError> {
     let drawn: i64 = StdRng::from_os_rng().random_range(1..=i64::MAX);
-    let drawn = sqlx::query(statement).bind(drawn).execute(&mut connection).await;
+    begin(&mut connection).await?;
+    let query = sqlx::query(statement).persistent(false).bind(drawn);
+    let drawn = query.execute(&mut connection).await;
     drawn.map_err(|error| classify(statement, &error))?;
+    let committed = sqlx::raw_sql("COMMIT").execute(&mut connection).await;
+    committed.map_err(|error| classify("commit", &error))?;
     drop(connection.close().await);
     Ok(())
 }
@@ -70,8 +75,18 @@ async fn put_epoch(mut connection: PgConnection, statement: &'static str) -> Res
 /// The database cannot be reached, is unsafe, only reads, or has other tables than this version knows.
 pub(super) async fn check(options: &PgConnectOptions) -> Result<u64, StoreError> {
     let mut connection = connect(options).await?;
+    // One transaction: a pooler may hand out another session after each, and a statement is prepared before it is run.
+    begin(&mut connection).await?;
     check_again(&mut connection).await?;
-    let row = sqlx::query(LOAD_EPOCH).fetch_optional(&mut connection).await;
+    if import::is_marked(&mut connection).await? {
+        return Err(StoreError::Storage(
+            "a copy into the database is not finished: run `holdfast copy` again".to_owned(),
+        ));
+    }
+    let row = sqlx::query(LOAD_EPOCH)
+        .persistent(false)
+        .fetch_optional(&mut connection)
+        .await;
     let row = row.map_err(|error| classify(LOAD_EPOCH, &error))?;
     let epoch = row.and_then(|row| row.try_get::<i64, _>(0).ok());
     drop(connection.close().await);
@@ -93,10 +108,19 @@ pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, 
     options.connect().await.map_err(|error| classify("connect", &error))
 }
 
+async fn begin(connection: &mut PgConnection) -> Result<(), StoreError> {
+    let begun = sqlx::raw_sql("BEGIN").execute(connection).await;
+    begun.map(|_| ()).map_err(|error| classify("begin", &error))
+}
+
 /// Refuses settings under which an acknowledged order could be lost.
 async fn check_settings(connection: &mut PgConnection) -> Result<(), StoreError> {
     let said = |error: sqlx::Error| classify(SETTINGS, &error);
-    let row = sqlx::query(SETTINGS).fetch_one(connection).await.map_err(said)?;
+    let row = sqlx::query(SETTINGS)
+        .persistent(false)
+        .fetch_one(connection)
+        .await
+        .map_err(said)?;
     let version: i32 = row.try_get(0).map_err(said)?;
     if version < VERSION_OLDEST {
         return Err(StoreError::Storage(format!(
@@ -122,7 +146,7 @@ async fn check_settings(connection: &mut PgConnection) -> Result<(), StoreError>
 
 /// Refuses tables that this version does not know.
 async fn check_tables(connection: &mut PgConnection) -> Result<(), StoreError> {
-    let rows = sqlx::query(APPLIED).fetch_all(connection).await;
+    let rows = sqlx::query(APPLIED).persistent(false).fetch_all(connection).await;
     let rows = rows.map_err(|error| {
         let error = classify(APPLIED, &error);
         if matches!(error, StoreError::Refused { .. }) {

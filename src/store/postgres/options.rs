@@ -39,7 +39,8 @@ impl PostgresOptions {
         let refused = || StoreError::Unavailable("the database's URL cannot be read".to_owned());
         let connect = PgConnectOptions::from_str(url).map_err(|_| refused())?;
         Ok(Self {
-            connect: connect.application_name("holdfast"),
+            // No number with a fraction is read, and a pooler may refuse settings that it does not know.
+            connect: connect.application_name("holdfast").extra_float_digits(None),
             lanes: 2,
             readers: 4,
             is_persistent: !url.contains("statement-cache-capacity=0"),

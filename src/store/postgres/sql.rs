@@ -98,6 +98,15 @@ ORDER BY l.location_id
 FOR UPDATE OF n"
 );
 
+/// Locks locations beside those that are locked already, or fails: to wait for them out of order could end in a circle.
+pub(super) const LOCK_MORE_LOCATIONS: &str = concat!(
+    "-- lock_more_locations\n",
+    location_columns!(),
+    "WHERE l.location_id = ANY ($1::text[]) OR l.location_key = ANY ($2::bigint[])
+ORDER BY l.location_id
+FOR UPDATE OF n NOWAIT"
+);
+
 /// Locks the catalog, before all locations: where there is no location yet, two rounds would give one key twice.
 pub(super) const LOCK_CATALOG: &str = "-- lock_catalog
 SELECT singleton FROM meta FOR UPDATE";
@@ -300,9 +309,10 @@ CROSS JOIN LATERAL (
 ORDER BY k.at";
 
 /// The texts beside those of [`text`].
-pub(super) const OTHERS: [&str; 5] = [
+pub(super) const OTHERS: [&str; 6] = [
     LOCK_CATALOG,
     LOCK_LOCATIONS,
+    LOCK_MORE_LOCATIONS,
     LOCK_ALL_LOCATIONS,
     LOAD_LOCATIONS,
     LOAD_ALL_LOCATIONS,

@@ -13,6 +13,8 @@ use super::sql;
 impl Database for Connection {
     type Row = SqliteRow;
 
+    const LOCKS_ARE_WAITED_FOR: bool = false;
+
     async fn load(&mut self, statement: Load, given: &Rows) -> FoundRows<Self> {
         self.find_each(sql::text(statement), given)
     }

@@ -38,6 +38,7 @@ use readers::{Readers, at_once};
 mod apply;
 mod check;
 mod connection;
+mod export;
 mod invariants;
 mod load;
 mod open;

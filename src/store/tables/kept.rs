@@ -29,6 +29,11 @@ impl Kept {
         }
     }
 
+    /// Whether nobody else wrote at a location since this writer did.
+    pub(super) fn is_current(&self, location: LocationKey, revision: i64) -> bool {
+        self.revisions.get(&location) == Some(&revision)
+    }
+
     /// An item and its counters at a location, if both are kept.
     pub(super) fn find(&self, location: LocationKey, sku: &Sku) -> Option<(&ItemSlot, &Stock)> {
         let item = self.items.get(sku)?;
@@ -53,7 +58,8 @@ impl Kept {
             if !self.revisions.contains_key(&location) || loaded.unlocked.contains(&location.0) {
                 continue;
             }
-            if !self.items.contains_key(&item.item.sku) {
+            // One that is kept from another location may be older: somebody may have put the item since.
+            if self.items.get(&item.item.sku) != Some(item) {
                 self.items.insert(item.item.sku.clone(), item.clone());
             }
             self.stocks.insert((location, item.key), slot.stock.clone());

@@ -77,12 +77,20 @@ impl<D: Database> Loader<'_, D> {
     }
 
     /// The configurations of locations: copies that were kept, and the others from their rows.
+    ///
+    /// A row that was waited for is current, but not what stands beside it: where somebody else wrote, the configuration's
+    /// version is read anew, under the lock.
     async fn configs_of(&mut self, locations: &[Found<D::Row>]) -> Result<HashMap<LocationKey, Location>, StoreError> {
         let (mut configs, mut unknown) = (HashMap::new(), Vec::new());
         for row in locations {
             let cells = Cells::new(row, "locations", 2);
             let key = LocationKey(cells.int(0, "location_key")?);
-            match self.configs.find(key, cells.int(2, "config_version")?) {
+            let (version, revision) = (cells.int(2, "config_version")?, cells.int(6, "revision")?);
+            let is_certain = match &self.kept {
+                Some(kept) if D::LOCKS_ARE_WAITED_FOR => kept.is_current(key, revision),
+                _ => true,
+            };
+            match self.configs.find(key, version).filter(|_| is_certain) {
                 Some(location) => drop(configs.insert(key, location)),
                 None => unknown.push(key.0),
             }
@@ -90,9 +98,14 @@ impl<D: Database> Loader<'_, D> {
         for row in &self.find(Load::Configs, &Load::Configs.ints(unknown)).await? {
             let cells = Cells::new(row, "locations", 2);
             let key = LocationKey(cells.int(0, "location_key")?);
-            let location: Location = cells.parsed(3, "config", codec::from_json)?;
-            self.configs
-                .keep(key, cells.int(2, "config_version")?, location.clone());
+            let version = cells.int(2, "config_version")?;
+            let location = if let Some(location) = self.configs.find(key, version) {
+                location
+            } else {
+                let location: Location = cells.parsed(3, "config", codec::from_json)?;
+                self.configs.keep(key, version, location.clone());
+                location
+            };
             configs.insert(key, location);
         }
         Ok(configs)
@@ -108,6 +121,11 @@ impl<D: Database> Loader<'_, D> {
 }
 
 impl Loaded {
+    /// Whether something changed at a location that was only looked at.
+    pub(super) fn changed_unlocked(&self) -> bool {
+        !self.unlocked.is_empty() && self.revised().any(|key| self.unlocked.contains(&key.0))
+    }
+
     /// The locations whose revision grows with what changed.
     pub(super) fn revised(&self) -> impl Iterator<Item = LocationKey> {
         touched(&self.ws).into_iter().map(|index| self.ws.location(index).key)

@@ -80,6 +80,9 @@ pub(super) trait Database: Send {
     /// A row.
     type Row: Row;
 
+    /// Whether another transaction may commit while a lock of this one is waited for.
+    const LOCKS_ARE_WAITED_FOR: bool;
+
     /// Finds rows for each of the given ones.
     fn load(&mut self, statement: Load, given: &Rows) -> impl Future<Output = FoundRows<Self>> + Send;
 
@@ -127,6 +130,12 @@ pub(super) async fn run_in_tx<D: Database>(
     let changes = Changes::of(&loaded.ws);
     if changes.is_empty() {
         return Ok(None);
+    }
+    if loaded.changed_unlocked() {
+        // It was placed elsewhere while the round waited for its locks: the next attempt finds and locks its location.
+        return Err(StoreError::Unavailable(
+            "an order was placed at another location meanwhile".to_owned(),
+        ));
     }
     database.write(&changes).await?;
     Ok(Some(loaded))

@@ -34,6 +34,19 @@ macro_rules! on_every_store {
                 }
             )*
         }
+        mod pooler {
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    let database = crate::support::postgres::Postgres::migrated_database();
+                    crate::support::postgres::open(&database).await;
+                    let pooler = crate::support::pooler::Pooler::start(&database);
+                    let store = crate::support::postgres::open_at(&pooler.url()).await;
+                    crate::conformance::$module::$test(&store).await;
+                    crate::conformance::warehouse::assert_invariants(&store).await;
+                }
+            )*
+        }
         mod partitions {
             $(
                 #[tokio::test]

@@ -1,17 +1,19 @@
 //! A client that orders, cancels and receives until its connection is cut, and writes down what it was told.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use holdfast::proto::holdfast::v1::catalog_service_client::CatalogServiceClient;
 use holdfast::proto::holdfast::v1::checkout_service_client::CheckoutServiceClient;
 use holdfast::proto::holdfast::v1::warehouse_service_client::WarehouseServiceClient;
 use holdfast::proto::holdfast::v1::{
-    CancelOrderRequest, Item, Location, Order, PutItemRequest, PutLocationRequest, ReceiptLine, ReceiveStockRequest,
-    ReserveLine, ReserveRequest,
+    CancelOrderRequest, ConfirmShipmentRequest, Item, Location, Order, OrderState, Parcel, PutItemRequest,
+    PutLocationRequest, ReceiptLine, ReceiveStockRequest, ReserveLine, ReserveRequest,
 };
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::transport::Channel;
 use tonic_types::StatusExt;
@@ -23,12 +25,16 @@ pub(super) const LOCATION: &str = "crash";
 /// Few, so that most orders queue behind one another.
 pub(super) const SKUS: [&str; 4] = ["A", "B", "C", "D"];
 
+/// How long a client waits after a call without an answer.
+const PATIENCE: Duration = Duration::from_millis(20);
+
 /// A call that changes something, kept so that it can be sent again.
 #[derive(Debug, Clone)]
 pub(super) enum Change {
     Reserve(ReserveRequest),
     Cancel(CancelOrderRequest),
     Receive(ReceiveStockRequest),
+    Ship(ConfirmShipmentRequest),
 }
 
 /// What the server said to a change.
@@ -37,6 +43,7 @@ pub(super) enum Told {
     Reserved(Box<Order>),
     Cancelled(String),
     Received(ReceiveStockRequest),
+    Shipped(Box<Order>),
 }
 
 /// Makes the location and the items. With a lead time every order is accepted.
@@ -82,6 +89,11 @@ pub(super) async fn send(channel: &Channel, change: Change) -> Result<Told, Stat
             assert_eq!(answer.into_inner().receipt_id, sent.receipt_id);
             Ok(Told::Received(sent))
         }
+        Change::Ship(request) => {
+            let mut warehouse = WarehouseServiceClient::new(channel.clone());
+            let answer = warehouse.confirm_shipment(request).await?.into_inner();
+            Ok(Told::Shipped(Box::new(answer.order.expect("the order"))))
+        }
     }
 }
 
@@ -101,7 +113,7 @@ pub(super) struct Customer {
     name: String,
     rng: SmallRng,
     channel: Channel,
-    last_order: Option<String>,
+    last_order: Option<Order>,
 }
 
 impl Customer {
@@ -114,9 +126,12 @@ impl Customer {
         }
     }
 
-    /// Calls until an answer stays out.
-    pub(super) async fn call_until_cut(mut self, ledger: Arc<Mutex<Ledger>>) {
+    /// Calls until an answer stays out, or, where somebody says when to stop, until then.
+    pub(super) async fn call(mut self, ledger: Arc<Mutex<Ledger>>, stop: Option<CancellationToken>) {
         for number in 0.. {
+            if stop.as_ref().is_some_and(CancellationToken::is_cancelled) {
+                return;
+            }
             let change = self.change(number);
             let outcome = send(&self.channel, change.clone()).await;
             let mut ledger = ledger.lock().await;
@@ -124,11 +139,17 @@ impl Customer {
                 Ok(told) => told,
                 Err(error) => {
                     assert_cut(&error, &change);
-                    return ledger.note_unanswered(change);
+                    ledger.note_unanswered(change);
+                    drop(ledger);
+                    match stop {
+                        Some(_) => tokio::time::sleep(PATIENCE).await,
+                        None => return,
+                    }
+                    continue;
                 }
             };
             if let Told::Reserved(order) = &told {
-                self.last_order = Some(order.order_id.clone());
+                self.last_order = Some(*order.clone());
             }
             ledger.note(told);
         }
@@ -142,9 +163,18 @@ impl Customer {
         );
         let quantity = self.rng.random_range(1..4);
         match (self.rng.random_range(0..10), self.last_order.take()) {
-            (0, Some(order_id)) => Change::Cancel(CancelOrderRequest {
-                order_id,
+            (0, Some(order)) => Change::Cancel(CancelOrderRequest {
+                order_id: order.order_id,
                 ..CancelOrderRequest::default()
+            }),
+            // Nothing here takes units back, so that what was released once may ship.
+            (4..6, Some(order)) if order.state() == OrderState::Released => Change::Ship(ConfirmShipmentRequest {
+                order_id: order.order_id,
+                parcels: vec![Parcel {
+                    carrier: "a carrier".to_owned(),
+                    tracking_number: id,
+                }],
+                ..ConfirmShipmentRequest::default()
             }),
             (1..4, _) => {
                 let line = |at: usize| ReceiptLine {

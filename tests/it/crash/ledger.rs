@@ -22,7 +22,9 @@ type Promise = (i64, Option<Date>);
 pub(super) struct Ledger {
     orders: BTreeMap<String, Promise>,
     cancelled: BTreeSet<String>,
-    units_received: BTreeMap<String, i64>,
+    shipped: BTreeSet<String>,
+    /// Units that were received and have not shipped.
+    units_on_hand: BTreeMap<String, i64>,
     receipts: BTreeSet<String>,
     unanswered: Vec<Change>,
     unanswered_in_all: usize,
@@ -37,6 +39,7 @@ impl Ledger {
                 self.cancelled.insert(order_id);
             }
             Told::Received(request) => self.note_receipt(request),
+            Told::Shipped(order) => self.note_shipment(&order),
         }
     }
 
@@ -44,6 +47,11 @@ impl Ledger {
     pub(super) fn note_unanswered(&mut self, change: Change) {
         self.unanswered_in_all += 1;
         self.unanswered.push(change);
+    }
+
+    /// How many calls were answered.
+    pub(super) fn answered(&self) -> usize {
+        self.orders.len() + self.receipts.len()
     }
 
     fn note_order(&mut self, order: &Order) {
@@ -61,7 +69,16 @@ impl Ledger {
             return;
         }
         for line in request.lines {
-            *self.units_received.entry(line.sku).or_default() += line.quantity;
+            *self.units_on_hand.entry(line.sku).or_default() += line.quantity;
+        }
+    }
+
+    fn note_shipment(&mut self, order: &Order) {
+        if !self.shipped.insert(order.order_id.clone()) {
+            return;
+        }
+        for line in &order.lines {
+            *self.units_on_hand.entry(line.sku.clone()).or_default() -= line.quantity;
         }
     }
 
@@ -89,12 +106,14 @@ impl Ledger {
         for order in &orders {
             let is_cancelled = order.state() == OrderState::Cancelled;
             assert_eq!(is_cancelled, self.cancelled.contains(&order.order_id), "{order:?}");
+            let is_shipped = order.state() == OrderState::Shipped;
+            assert_eq!(is_shipped, self.shipped.contains(&order.order_id), "{order:?}");
         }
         self.compare_stock(channel.clone()).await;
         check_invariants(channel).await;
     }
 
-    /// Every receipt counted once. Nothing ships in this test, so on hand is all that was received.
+    /// Every receipt and every shipment counted once.
     async fn compare_stock(&self, channel: Channel) {
         let request = ListStockRequest {
             location_id: LOCATION.to_owned(),
@@ -107,13 +126,15 @@ impl Ledger {
             .filter(|stock| stock.on_hand != 0)
             .map(|stock| (stock.sku, stock.on_hand))
             .collect();
-        assert_eq!(on_hand, self.units_received, "on hand is not what was received");
+        let mut told = self.units_on_hand.clone();
+        told.retain(|_, units| *units != 0);
+        assert_eq!(on_hand, told, "on hand is not what was received less what shipped");
     }
 
     /// A run that never cut a call has shown nothing.
     pub(super) fn assert_worthwhile(&self) {
         assert!(
-            !self.orders.is_empty() && !self.receipts.is_empty(),
+            !self.orders.is_empty() && !self.receipts.is_empty() && !self.shipped.is_empty(),
             "nothing was acknowledged"
         );
         assert!(self.unanswered_in_all > 0, "no call was cut");

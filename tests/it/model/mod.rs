@@ -13,6 +13,7 @@ mod commands;
 mod core;
 mod core_load;
 mod coverage;
+mod instances;
 mod invariants;
 mod orders;
 mod promises;

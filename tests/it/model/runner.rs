@@ -209,7 +209,7 @@ pub(super) fn same_state(system: &Observed, model: &Observed) -> Result<(), Stri
 
 /// What is remembered from one round to the next.
 #[derive(Default)]
-struct Memory {
+pub(super) struct Memory {
     /// Orders as they were promised.
     promised: BTreeMap<OrderId, Order>,
     /// Events read of each location.
@@ -256,6 +256,19 @@ fn fixed(line: &OrderLine) -> (Date, Date, &Basis) {
 }
 
 impl Memory {
+    /// Compares whole logs, and what must follow from them.
+    pub(super) fn same_log(
+        mut self,
+        system: &mut dyn System,
+        model: &Model,
+        ids: &Ids,
+        seen: &Observed,
+    ) -> Result<(), String> {
+        self.same_events(system, model, ids)?;
+        same(|| "last events".to_owned(), &seen.last_events, &self.last_events)?;
+        self.replay.check(seen)
+    }
+
     fn same_events(&mut self, system: &mut dyn System, model: &Model, ids: &Ids) -> Result<(), String> {
         for location in &ids.locations {
             let read = self.read.entry(location.clone()).or_default();

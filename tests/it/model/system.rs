@@ -59,13 +59,23 @@ impl StoreSystem {
         let store = runtime.block_on(make_store());
         Self { runtime, store }
     }
+
+    /// Runs a round to its end, beside others.
+    pub(crate) fn run(&self, round: &mut dyn Round) {
+        self.runtime
+            .block_on(self.store.round(round))
+            .expect("a healthy store runs every round");
+    }
+
+    /// Ends its connections.
+    pub(crate) fn close(&self) {
+        self.runtime.block_on(self.store.close());
+    }
 }
 
 impl System for StoreSystem {
     fn round(&mut self, round: &mut dyn Round) {
-        self.runtime
-            .block_on(self.store.round(round))
-            .expect("a healthy store runs every round");
+        self.run(round);
     }
 
     fn observe(&mut self, round: &mut dyn Round) {

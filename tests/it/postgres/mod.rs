@@ -1,9 +1,12 @@
 //! The schema on PostgreSQL: what it refuses, who may do what, and that it can be laid out over several machines.
 
+mod failures;
 mod partitions;
 mod readiness;
 mod refusals;
 mod roles;
+mod serve;
+mod tls;
 
 use sqlx::error::DatabaseError;
 use sqlx::postgres::PgConnection;

@@ -4,6 +4,7 @@ pub(crate) mod databases;
 pub(crate) mod errors;
 pub(crate) mod grpcurl;
 pub(crate) mod partitions;
+pub(crate) mod pooler;
 pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod recompute;

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
+use std::time::Duration;
 
 use holdfast::store::postgres::{PostgresOptions, PostgresStore};
 use rand::rngs::SmallRng;
@@ -124,6 +125,68 @@ pub(crate) async fn open(database: &Postgres) -> PostgresStore {
     PostgresStore::migrate(&options).await.expect("the tables are made");
     PostgresStore::open(&options).await.expect("the store opens")
 }
+
+/// A store on the database of a URL, with its tables made.
+pub(crate) async fn open_at(url: &str) -> PostgresStore {
+    let options = PostgresOptions::new(url).expect("the URL was made by a test");
+    PostgresStore::open(&options).await.expect("the store opens")
+}
+
+/// A cluster of one test, which may end and start again.
+#[derive(Debug)]
+pub(crate) struct Fragile(OwnCluster);
+
+impl Fragile {
+    /// Starts it.
+    pub(crate) fn start() -> Self {
+        Self(OwnCluster::start())
+    }
+
+    /// Its database, without tables.
+    pub(crate) fn url(&self) -> &str {
+        &self.0.url
+    }
+
+    /// Where its files are.
+    pub(crate) fn directory(&self) -> &Path {
+        self.0.directory.path()
+    }
+
+    /// Ends it without a word, with a signal such as `KILL` or, for all of its processes at once, `QUIT`, and waits until its
+    /// first process is gone.
+    pub(crate) fn end(&self, signal: &str) {
+        let pid = std::fs::read_to_string(self.0.directory.path().join("data/postmaster.pid"));
+        let pid = pid.expect("a running cluster says who it is");
+        let pid = pid.lines().next().expect("its first line is a process").to_owned();
+        let send = |signal: &str| {
+            let sent = output_of(Command::new("kill").args(["-s", signal, &pid]));
+            sent.status.success()
+        };
+        assert!(send(signal), "the cluster is gone already");
+        // Signal 0 asks whether there is somebody to take it.
+        while send("0") {
+            thread::sleep(RESTART_REST);
+        }
+    }
+
+    /// Starts it again where it was. Processes that a killed one left may have to end first.
+    pub(crate) fn start_again(&self) {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/postgres");
+        for _ in 0..RESTARTS_MAX {
+            let output = output_of(Command::new(&script).arg("start").arg(self.0.directory.path()));
+            if output.status.success() {
+                assert_eq!(text(&output).trim(), self.0.url, "it starts where it was");
+                return;
+            }
+            thread::sleep(RESTART_REST);
+        }
+        panic!("the cluster does not start again");
+    }
+}
+
+/// How often, and how fast, a cluster that was killed is started again.
+const RESTARTS_MAX: usize = 100;
+const RESTART_REST: Duration = Duration::from_millis(100);
 
 /// A running PostgreSQL.
 #[derive(Debug, Clone)]

@@ -32,10 +32,16 @@ impl ServerProcess {
 
     /// Starts it on a database, where it is told to listen, and waits until it does.
     pub(crate) fn start_at(database: &Path, listen: &str) -> Self {
+        let directory = database.parent().expect("the database is in a directory");
+        Self::start_on(&format!("sqlite:{}", database.display()), directory, listen)
+    }
+
+    /// Starts it on the database of a URL, in a directory, where it is told to listen, and waits until it does.
+    pub(crate) fn start_on(url: &str, directory: &Path, listen: &str) -> Self {
         let mut child = Command::new(HOLDFAST)
-            .args(["serve", "--listen", listen, "--database-url"])
-            .arg(format!("sqlite:{}", database.display()))
-            .current_dir(database.parent().expect("the database is in a directory"))
+            .args(["serve", "--listen", listen])
+            .env("HOLDFAST_DATABASE_URL", url)
+            .current_dir(directory)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()

@@ -9,16 +9,16 @@ use tonic::{Status, Streaming};
 
 /// What a follower knows, and where it goes on.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Follower {
-    pub(super) location_id: String,
-    pub(super) token: String,
+pub(crate) struct Follower {
+    pub(crate) location_id: String,
+    pub(crate) token: String,
     /// What is to be shipped, by order.
-    pub(super) open: BTreeMap<String, pb::Release>,
-    pub(super) messages: usize,
+    pub(crate) open: BTreeMap<String, pb::Release>,
+    pub(crate) messages: usize,
 }
 
 impl Follower {
-    pub(super) fn of(location_id: &str) -> Self {
+    pub(crate) fn of(location_id: &str) -> Self {
         Self {
             location_id: location_id.to_owned(),
             ..Self::default()
@@ -26,7 +26,7 @@ impl Follower {
     }
 
     /// Connects with the last token.
-    pub(super) async fn connect(
+    pub(crate) async fn connect(
         &self,
         warehouse: &mut WarehouseServiceClient<Channel>,
     ) -> Result<Streaming<pb::WatchReleasesResponse>, Status> {
@@ -39,7 +39,7 @@ impl Follower {
 
     /// Takes a message in; answers whether it was a heartbeat. The stream tells nothing twice, and revokes nothing that was
     /// not told.
-    pub(super) fn take(&mut self, message: pb::WatchReleasesResponse) -> bool {
+    pub(crate) fn take(&mut self, message: pb::WatchReleasesResponse) -> bool {
         assert!(!message.resume_token.is_empty(), "every message has a token");
         self.token = message.resume_token;
         self.messages += 1;
@@ -59,7 +59,7 @@ impl Follower {
     }
 
     /// Reads so many messages of a new stream.
-    pub(super) async fn read(&mut self, warehouse: &mut WarehouseServiceClient<Channel>, count: usize) {
+    pub(crate) async fn read(&mut self, warehouse: &mut WarehouseServiceClient<Channel>, count: usize) {
         let mut stream = self.connect(warehouse).await.expect("a stream");
         for _ in 0..count {
             let message = stream.message().await.expect("a message");
@@ -68,7 +68,7 @@ impl Follower {
     }
 
     /// Reads a new stream until it has nothing more to tell.
-    pub(super) async fn read_all(&mut self, warehouse: &mut WarehouseServiceClient<Channel>) {
+    pub(crate) async fn read_all(&mut self, warehouse: &mut WarehouseServiceClient<Channel>) {
         let mut stream = self.connect(warehouse).await.expect("a stream");
         while let Some(message) = stream.message().await.expect("a message") {
             if self.take(message) {
@@ -79,7 +79,7 @@ impl Follower {
     }
 
     /// The orders to be shipped, by place.
-    pub(super) fn order_ids(&self) -> Vec<&str> {
+    pub(crate) fn order_ids(&self) -> Vec<&str> {
         let mut open: Vec<_> = self.open.values().collect();
         open.sort_by_key(|release| release.sequence);
         open.iter().map(|release| release.order_id.as_str()).collect()

@@ -2,7 +2,7 @@
 
 mod control;
 mod events;
-mod follower;
+pub(crate) mod follower;
 mod instances;
 mod races;
 mod receipts;

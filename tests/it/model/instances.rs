@@ -1,0 +1,300 @@
+//! Two instances on one PostgreSQL against the model: what they did, replayed in the order in which they did it.
+//!
+//! `HOLDFAST_MODEL_INSTANCES_COMMANDS` asks for a long run.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::thread;
+
+use holdfast::allocator::command::{Command, ContinueRefill};
+use holdfast::allocator::decision::Answer;
+use holdfast::allocator::footprint::{Footprint, Wants};
+use holdfast::allocator::working_set::WorkingSet;
+use holdfast::domain::Instant;
+use holdfast::domain::event::Event;
+use holdfast::domain::ids::{EventSequence, LocationId};
+use holdfast::domain::rejection::Rejection;
+use holdfast::sequencer::round::{CommandRound, Outcome};
+use holdfast::store::{Round, Store, Verdict, lane_of};
+
+use super::commands::{Batch, Script};
+use super::properties::{from_environment, random_seed};
+use super::reference::Model;
+use super::runner::{Memory, Numbers, outcome_of, run_on, same_state};
+use super::system::{Observer, StoreSystem, System};
+use crate::conformance::warehouse::{accepted, put_item, put_location_at, reserve_at};
+use crate::support::postgres::{self, Postgres};
+
+/// Commands of each test when nobody asks for more.
+const COMMANDS: usize = 1_500;
+/// Commands of one episode, which begins with nothing.
+const EPISODE_COMMANDS: usize = 300;
+/// Threads that send rounds to each instance: as many as it has lanes, and more that wait for one.
+const SENDERS_EACH: usize = 3;
+/// One round of so many is sent to both instances at once.
+const TWICE_IN: usize = 6;
+
+fn commands() -> usize {
+    from_environment("HOLDFAST_MODEL_INSTANCES_COMMANDS").unwrap_or(COMMANDS)
+}
+
+fn seed() -> u64 {
+    from_environment("HOLDFAST_MODEL_SEED").unwrap_or_else(random_seed)
+}
+
+/// Two instances on one database.
+struct Instances {
+    systems: [StoreSystem; 2],
+    turn: usize,
+}
+
+impl Instances {
+    fn on(database: &Postgres) -> Self {
+        let open = || StoreSystem::new(async || Arc::new(postgres::open(database).await) as Arc<dyn Store>);
+        Self {
+            systems: [open(), open()],
+            turn: 0,
+        }
+    }
+
+    fn next(&mut self) -> &mut StoreSystem {
+        self.turn += 1;
+        &mut self.systems[self.turn % 2]
+    }
+
+    /// Ends them; then nothing on the database ever waited in a circle.
+    fn end(self, database: &Postgres) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.expect("a runtime starts");
+        for system in &self.systems {
+            system.close();
+        }
+        assert_eq!(runtime.block_on(deadlocks(database)), 0, "deadlocks");
+    }
+}
+
+/// The deadlocks of a database whose instances have ended. A session counts its own when it ends.
+async fn deadlocks(database: &Postgres) -> i64 {
+    let mut connection = database.connect().await;
+    loop {
+        let others: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        )
+        .fetch_one(&mut connection)
+        .await
+        .expect("sessions can be counted");
+        if others == 0 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    sqlx::query_scalar("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+        .fetch_one(&mut connection)
+        .await
+        .expect("deadlocks can be read")
+}
+
+impl System for Instances {
+    fn forget(&mut self) {
+        self.next().forget();
+    }
+
+    fn round(&mut self, round: &mut dyn Round) {
+        self.next().round(round);
+    }
+
+    fn observe(&mut self, round: &mut dyn Round) {
+        self.next().observe(round);
+    }
+
+    fn events(&mut self, location: &LocationId, after: EventSequence) -> Vec<Event> {
+        self.next().events(location, after)
+    }
+
+    fn pending_refill(&mut self) -> Option<ContinueRefill> {
+        self.next().pending_refill()
+    }
+}
+
+/// A round that draws a number whenever it decides: under its locks, so that numbers are in the order of whatever two
+/// rounds both touch.
+struct Numbered<'a> {
+    inner: CommandRound<'a>,
+    numbers: &'a AtomicU64,
+    decided: u64,
+}
+
+impl Round for Numbered<'_> {
+    fn now(&self) -> Instant {
+        self.inner.now()
+    }
+
+    fn footprint(&self) -> Footprint {
+        self.inner.footprint()
+    }
+
+    fn plan(&mut self, ws: &WorkingSet) -> Wants {
+        self.inner.plan(ws)
+    }
+
+    fn decide(&mut self, ws: &mut WorkingSet) -> Verdict {
+        self.decided = self.numbers.fetch_add(1, Ordering::SeqCst);
+        self.inner.decide(ws)
+    }
+}
+
+/// A round that was sent, and what became of it.
+struct Done<'a> {
+    began: u64,
+    decided: u64,
+    ended: u64,
+    now: Instant,
+    commands: &'a [Command],
+    outcomes: Vec<Outcome>,
+}
+
+/// Sends rounds to two instances from several threads, each the next one that nobody has sent; answers them in the order in
+/// which they were decided.
+fn send_all<'a>(systems: &[StoreSystem; 2], rounds: &[&'a Batch]) -> Vec<Done<'a>> {
+    let (next, numbers) = (AtomicUsize::new(0), AtomicU64::new(1));
+    let send = |system: &StoreSystem| {
+        let mut done = Vec::new();
+        while let Some((now, commands)) = rounds.get(next.fetch_add(1, Ordering::SeqCst)) {
+            let began = numbers.fetch_add(1, Ordering::SeqCst);
+            let mut round = Numbered {
+                inner: CommandRound::new(*now, commands),
+                numbers: &numbers,
+                decided: 0,
+            };
+            system.run(&mut round);
+            let (decided, ended) = (round.decided, numbers.fetch_add(1, Ordering::SeqCst));
+            let outcomes = round.inner.into_outcomes().expect("no invariant is broken");
+            done.push(Done {
+                began,
+                decided,
+                ended,
+                now: *now,
+                commands,
+                outcomes,
+            });
+        }
+        done
+    };
+    let mut done: Vec<Done<'a>> = thread::scope(|scope| {
+        let senders: Vec<_> = (0..SENDERS_EACH * 2)
+            .map(|number| scope.spawn(move || send(&systems[number % 2])))
+            .collect();
+        let ended = senders
+            .into_iter()
+            .flat_map(|sender| sender.join().expect("no sender panics"));
+        ended.collect()
+    });
+    done.sort_by_key(|round| round.decided);
+    done
+}
+
+/// Whether a rejection says that something is not there, which is looked for before locks are taken.
+fn is_unknown(rejection: &Rejection) -> bool {
+    matches!(rejection, Rejection::UnknownOrder(_) | Rejection::UnknownLocation(_))
+}
+
+/// What was done, once more on the model. What a round did not find may have been made while it ran.
+fn replay(done: &[Done<'_>]) -> Result<Model, String> {
+    let mut model = Model::default();
+    let mut former: Vec<(u64, Model)> = Vec::new();
+    for round in done {
+        former.push((round.ended, model.clone()));
+        for (command, outcome) in round.commands.iter().zip(&round.outcomes) {
+            let before = model.clone();
+            let (outcome, expected) = (outcome_of(outcome)?, model.apply(command, round.now));
+            if outcome == expected {
+                continue;
+            }
+            // As it was before any round that had not ended by then.
+            let meanwhile = former.iter().filter(|(ended, _)| *ended > round.began);
+            let mut meanwhile = meanwhile.map(|(_, model)| model.clone());
+            let is_late = outcome.as_ref().is_err_and(is_unknown)
+                && meanwhile.any(|mut model| model.apply(command, round.now) == outcome);
+            if !is_late {
+                return Err(format!(
+                    "round {}..{} at {}: {command:?}\n system {outcome:?}\n model  {expected:?}",
+                    round.began, round.decided, round.now
+                ));
+            }
+            model = before;
+        }
+    }
+    Ok(model)
+}
+
+/// One episode: everything sent, replayed, and compared as each instance sees it.
+fn episode(instances: &mut Instances, script: &Script) -> Result<(), String> {
+    let mut rounds = Vec::new();
+    for (at, round) in script.rounds.iter().enumerate() {
+        rounds.push(round);
+        if at % TWICE_IN == 0 {
+            rounds.push(round);
+        }
+    }
+    let done = send_all(&instances.systems, &rounds);
+    let model = replay(&done)?;
+    let now = script.rounds.last().map_or(Instant::UNIX_EPOCH, |(now, _)| *now);
+    for system in &mut instances.systems {
+        let seen = Observer::look(system, &script.ids, now);
+        same_state(&seen, &model.look(now))?;
+        Memory::default().same_log(system, &model, &script.ids, &seen)?;
+    }
+    Ok(())
+}
+
+/// An item that one instance keeps from one location is not taken for current at another.
+#[tokio::test]
+async fn an_item_that_another_instance_put_is_seen_at_every_location() {
+    let database = Postgres::database();
+    let (one, other) = (postgres::open(&database).await, postgres::open(&database).await);
+    // Two locations whose rounds run on the same lane, which keeps rows for both.
+    let ids = ["L0", "L1", "L2", "L3"].map(|id| LocationId::parse(id).expect("an id"));
+    let lane = |id: &LocationId| lane_of(id.as_str(), one.lanes());
+    let first = &ids[0];
+    let second = ids[1..]
+        .iter()
+        .find(|id| lane(id) == lane(first))
+        .expect("four locations share two lanes");
+    let set_up = [
+        put_location_at(first.clone()),
+        put_location_at(second.clone()),
+        put_item("A", 0),
+    ];
+    accepted(&other, &set_up).await;
+    accepted(&one, &[reserve_at(first.clone(), "o1", &[("A", 1)])]).await;
+    accepted(&other, &[put_item("A", 7)]).await;
+    for id in ["o2", "o3"] {
+        let answers = accepted(&one, &[reserve_at(second.clone(), id, &[("A", 1)])]).await;
+        let Some(Answer::Order(answer)) = answers.first() else {
+            panic!("{answers:?}");
+        };
+        assert_eq!(answer.order.lines[0].basis.safety_shortfall.get(), 7, "{id}");
+    }
+}
+
+#[test]
+fn two_instances_that_take_turns_agree_with_the_model() {
+    let database = Postgres::database();
+    let mut instances = Instances::on(&database);
+    run_on(&mut instances, commands(), seed());
+    instances.end(&database);
+}
+
+#[test]
+fn two_instances_at_once_agree_with_the_model() {
+    let database = Postgres::database();
+    let mut instances = Instances::on(&database);
+    let seed = seed();
+    let mut numbers = Numbers(seed);
+    for number in 0..commands().div_ceil(EPISODE_COMMANDS) {
+        let script = numbers.case(EPISODE_COMMANDS).script(&format!("E{seed}-{number}-"));
+        let outcome = episode(&mut instances, &script);
+        assert_eq!(outcome, Ok(()), "seed {seed}, episode {number}");
+    }
+    instances.end(&database);
+}
