@@ -2,12 +2,14 @@
 
 pub mod database;
 pub mod demo;
+pub mod doctor;
 pub mod load;
 pub mod output;
 pub mod prune;
 pub mod renew_epoch;
 pub mod serve;
 pub mod warehouse;
+pub mod zones;
 
 use clap::{Parser, Subcommand};
 
@@ -35,6 +37,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Measure a running service.
     Load(load::LoadArgs),
+    /// Compare the zones of this binary with those of the system.
+    Doctor(doctor::DoctorArgs),
     /// Remove old events from a database that no server has open.
     Prune(prune::PruneArgs),
     /// Make a database that was restored from a copy refuse earlier resume tokens.
@@ -54,6 +58,7 @@ impl Cli {
             Command::Migrate(args) => database::migrate(args),
             Command::Demo(args) => demo::run(args),
             Command::Load(args) => load::run(&args),
+            Command::Doctor(args) => doctor::run(&args),
             Command::Prune(args) => prune::run(&args),
             Command::RenewEpoch(args) => renew_epoch::run(&args),
             Command::Warehouse(args) => warehouse::run(&args),

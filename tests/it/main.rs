@@ -4,6 +4,7 @@ mod bad_input;
 mod conformance;
 mod crash;
 mod demo;
+mod doctor;
 mod load;
 mod model;
 mod postgres;
