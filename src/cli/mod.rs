@@ -3,6 +3,7 @@
 pub mod database;
 pub mod demo;
 pub mod doctor;
+pub mod import;
 pub mod load;
 pub mod output;
 pub mod prune;
@@ -35,6 +36,8 @@ enum Command {
     Migrate(DatabaseArgs),
     /// Tell the backorder policy's story on a temporary database.
     Demo(demo::DemoArgs),
+    /// Bring in items, stock and inbounds from CSV files.
+    Import(import::ImportArgs),
     /// Measure a running service.
     Load(load::LoadArgs),
     /// Compare the zones of this binary with those of the system.
@@ -57,6 +60,7 @@ impl Cli {
             Command::Serve(args) => serve::run(args),
             Command::Migrate(args) => database::migrate(args),
             Command::Demo(args) => demo::run(args),
+            Command::Import(args) => import::run(&args),
             Command::Load(args) => load::run(&args),
             Command::Doctor(args) => doctor::run(&args),
             Command::Prune(args) => prune::run(&args),

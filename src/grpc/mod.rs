@@ -28,7 +28,7 @@ mod catalog;
 mod checkout;
 pub mod codec;
 mod context;
-mod convert;
+pub(crate) mod convert;
 mod events;
 mod hub;
 pub mod layers;
