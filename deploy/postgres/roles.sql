@@ -81,7 +81,8 @@ BEGIN
             ('inbound_lines', ARRAY['location_key', 'inbound_key', 'position'], true, true),
             ('receipts', NULL, true, false),
             ('adjustments', NULL, true, false),
-            ('events', NULL, true, false)
+            ('events', NULL, true, false),
+            ('consumers', ARRAY['location_key', 'consumer_id'], true, false)
         ) AS r (relname, kept, adds, deletes) ON r.relname = c.relname
         WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
             AND c.relowner = 'holdfast_owner'::regrole

@@ -77,6 +77,6 @@ export function reason(error: any): string {
   const packed = error.metadata?.get("grpc-status-details-bin")[0] as Buffer | undefined;
   if (!packed) return "";
   const status: any = details.lookupType("Status").decode(packed);
-  const info = status.details.find((detail: any) => detail.type_url.endsWith("/google.rpc.ErrorInfo"));
+  const info = status.details.find((detail: any) => detail.typeUrl.endsWith("/google.rpc.ErrorInfo"));
   return info ? (details.lookupType("ErrorInfo").decode(info.value) as any).reason : "";
 }
