@@ -21,10 +21,10 @@ use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::tables::{self, Configs, Database, Kept, Load, Loaded, Loader, run_in_tx};
+use super::tables::{self, Configs, Kept, Load, run_in_tx};
 use super::{
-    Consumer, InboundFilter, InvariantReport, LOADS_MAX, LogEnds, OrderAt, OrderFilter, Page, QueuedLine, Released,
-    Round, Store, StoreError, Verdict, lane_of,
+    Consumer, InboundFilter, InvariantReport, LogEnds, OrderAt, OrderFilter, Page, QueuedLine, Released, Round, Store,
+    StoreError, lane_of,
 };
 use crate::allocator::command::ContinueRefill;
 use crate::allocator::footprint::Footprint;
@@ -41,6 +41,7 @@ mod connection;
 mod invariants;
 mod lists;
 mod load;
+mod observe;
 mod open;
 mod rows;
 mod sql;
@@ -267,7 +268,7 @@ impl Store for PostgresStore {
     }
 
     async fn observe(&self, round: &mut dyn Round) -> Result<(), StoreError> {
-        read!(self, |connection| observe(connection, &self.configs, round))
+        read!(self, |connection| observe::observe(connection, &self.configs, round))
     }
 
     async fn list_orders(&self, filter: &OrderFilter, page: Page<Sequence>) -> Result<Vec<OrderAt>, StoreError> {
@@ -392,19 +393,4 @@ impl Store for PostgresStore {
             }
         }
     }
-}
-
-/// Loads and decides until nothing is missing, without locks.
-async fn observe<D: Database>(database: &mut D, configs: &Configs, round: &mut dyn Round) -> Result<(), StoreError> {
-    for _ in 0..LOADS_MAX {
-        let (footprint, now) = (round.footprint(), round.now());
-        let mut loader = Loader::new(database, configs, None, Loaded::new(now));
-        loader.load(&footprint).await?;
-        let wants = round.plan(&loader.loaded.ws);
-        loader.load_wants(&wants).await?;
-        if round.decide(&mut loader.loaded.ws) != Verdict::Again {
-            return Ok(());
-        }
-    }
-    Err(StoreError::NeverLoaded(LOADS_MAX))
 }
