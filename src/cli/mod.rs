@@ -3,12 +3,15 @@
 pub mod copy;
 pub mod database;
 pub mod demo;
+pub mod doctor;
+pub mod import;
 pub mod load;
 pub mod output;
 pub mod prune;
 pub mod renew_epoch;
 pub mod serve;
 pub mod warehouse;
+pub mod zones;
 
 use clap::{Parser, Subcommand};
 
@@ -36,8 +39,12 @@ enum Command {
     Copy(copy::CopyArgs),
     /// Tell the backorder policy's story on a temporary database.
     Demo(demo::DemoArgs),
+    /// Bring in items, stock and inbounds from CSV files.
+    Import(import::ImportArgs),
     /// Measure a running service.
     Load(load::LoadArgs),
+    /// Compare the zones of this binary with those of the system.
+    Doctor(doctor::DoctorArgs),
     /// Remove old events from a database that no server has open.
     Prune(prune::PruneArgs),
     /// Make a database that was restored from a copy refuse earlier resume tokens.
@@ -57,7 +64,9 @@ impl Cli {
             Command::Migrate(args) => database::migrate(args),
             Command::Copy(args) => copy::run(&args),
             Command::Demo(args) => demo::run(args),
+            Command::Import(args) => import::run(&args),
             Command::Load(args) => load::run(&args),
+            Command::Doctor(args) => doctor::run(&args),
             Command::Prune(args) => prune::run(&args),
             Command::RenewEpoch(args) => renew_epoch::run(&args),
             Command::Warehouse(args) => warehouse::run(&args),

@@ -50,6 +50,14 @@ pub fn error<T: Display + ?Sized>(text: &T) {
     ));
 }
 
+/// Shows how far something is, in place of what was shown before, if standard error is a terminal.
+pub fn progress(text: &str) {
+    let mut to = io::stderr().lock();
+    if to.is_terminal() {
+        drop(write!(to, "\r\u{1b}[K{text}").and_then(|()| to.flush()));
+    }
+}
+
 /// What standard output can show.
 #[derive(Debug, Clone, Copy)]
 pub struct Palette {

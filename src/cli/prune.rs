@@ -1,11 +1,15 @@
 //! `holdfast prune`: removes old events from a database that no server has open.
 
 use anyhow::{Context, Result};
+use chrono::TimeDelta;
 
 use super::output;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{DatabaseArgs, Keep};
 use crate::store::Store;
+
+/// How long events wait for a consumer that acknowledges nothing.
+const CONSUMER_SILENCE_MAX: TimeDelta = TimeDelta::days(30);
 
 /// What to keep, and where.
 #[derive(Debug, Clone, clap::Args)]
@@ -41,12 +45,14 @@ pub fn run(args: &PruneArgs) -> Result<()> {
 /// # Errors
 /// When the store cannot be written.
 pub async fn prune_all(store: &dyn Store, keep: Keep, clock: &dyn Clock) -> Result<u64, crate::store::StoreError> {
-    let Some(before) = keep.before(clock.now()) else {
+    let now = clock.now();
+    let heard_since = now.checked_sub_signed(CONSUMER_SILENCE_MAX);
+    let (Some(before), Some(heard_since)) = (keep.before(now), heard_since) else {
         return Ok(0);
     };
     let mut all = 0_u64;
     loop {
-        let removed = store.prune(before).await?;
+        let removed = store.prune(before, heard_since).await?;
         all = all.saturating_add(removed);
         if removed == 0 {
             return Ok(all);

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::database;
 use super::output::line;
 use super::prune::prune_all;
+use super::zones;
 use crate::clock::SystemClock;
 use crate::config::{Keep, ServeArgs, ServeConfig};
 use crate::server;
@@ -52,6 +53,7 @@ async fn serve(config: ServeConfig) -> anyhow::Result<()> {
     let place = config.database.place();
     let store = database::open(&config.database).await?;
     let running = server::start(Arc::clone(&store), Arc::new(SystemClock), config.server).await?;
+    tokio::spawn(compare_zones(Arc::clone(&store)));
     if let Some(keep) = config.keep_events {
         tokio::spawn(prune_hourly(store, keep, running.stop_token()));
     }
@@ -63,6 +65,13 @@ async fn serve(config: ServeConfig) -> anyhow::Result<()> {
     }
     tokio::spawn(signals.obey(running.stop_token()));
     running.finished().await
+}
+
+/// Says in the log where the zones in use differ from the system's. The service does not wait for it.
+async fn compare_zones(store: Arc<dyn Store>) {
+    if let Err(error) = zones::log(store.as_ref()).await {
+        tracing::warn!(%error, "zones could not be compared with the system's: {error}");
+    }
 }
 
 /// Removes old events now and every hour, until the service ends. A removal is never dropped midway.

@@ -96,6 +96,7 @@ impl<'a> Follower<'a> {
         let request = pb::WatchReleasesRequest {
             location_id: self.args.location.clone(),
             resume_token: self.resume_token.clone(),
+            ..pb::WatchReleasesRequest::default()
         };
         let mut stream = self.warehouse.watch_releases(request).await?.into_inner();
         loop {

@@ -114,6 +114,8 @@ text_id! {
     AdjustmentId;
     /// The id of a partial cancellation, unique at its order.
     RequestId;
+    /// The name under which somebody follows logs.
+    ConsumerId;
 }
 
 macro_rules! number {

@@ -48,6 +48,15 @@ impl EventService for Events {
         let asked = logs::past_events(request.get_ref())?;
         Ok(Response::new(self.page(&asked).await?))
     }
+
+    async fn ack_events(
+        &self,
+        request: Request<pb::AckEventsRequest>,
+    ) -> Result<Response<pb::AckEventsResponse>, Status> {
+        let asked = logs::ack(request.into_inner())?;
+        watch::consumers::acknowledge(&self.0, asked).await?;
+        Ok(Response::new(pb::AckEventsResponse {}))
+    }
 }
 
 impl Events {

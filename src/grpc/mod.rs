@@ -29,7 +29,7 @@ mod catalog;
 mod checkout;
 pub mod codec;
 mod context;
-mod convert;
+pub(crate) mod convert;
 mod events;
 mod explain;
 mod held;

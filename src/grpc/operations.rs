@@ -14,8 +14,10 @@ use super::readers::{BacklogOf, Explain, LocationOf, StocksOf};
 use super::status::SkuField;
 use super::stream::{self, Answers, End, Writer};
 use crate::clock;
+use crate::domain::Instant;
 use crate::domain::ids::LocationId;
 use crate::proto::holdfast::v1 as pb;
+use crate::store::Consumer;
 use pb::operations_service_server::OperationsService;
 
 /// The service.
@@ -129,6 +131,20 @@ impl OperationsService for Operations {
         }))
     }
 
+    async fn list_consumers(
+        &self,
+        request: Request<pb::ListConsumersRequest>,
+    ) -> Result<Response<pb::ListConsumersResponse>, Status> {
+        let only = &request.get_ref().location_id;
+        let now = self.0.services.clock.now();
+        let listed = self.0.read(|store| async move { store.list_consumers().await }).await?;
+        let chosen = listed
+            .iter()
+            .filter(|consumer| only.is_empty() || consumer.location_id.as_str() == only);
+        let consumers = chosen.map(|consumer| consumer_at(consumer, now)).collect();
+        Ok(Response::new(pb::ListConsumersResponse { consumers }))
+    }
+
     async fn check_invariants(
         &self,
         request: Request<pb::CheckInvariantsRequest>,
@@ -143,6 +159,21 @@ impl OperationsService for Operations {
         let permits = (place, check_permit);
         tokio::spawn(check(Arc::clone(&self.0), location_id, writer, permits));
         Ok(Response::new(answers))
+    }
+}
+
+/// How far a consumer is.
+fn consumer_at(consumer: &Consumer, now: Instant) -> pb::Consumer {
+    let waits = consumer
+        .waiting_since
+        .map_or(0, |since| now.signed_duration_since(since).num_seconds());
+    pb::Consumer {
+        consumer_id: consumer.consumer_id.to_string(),
+        location_id: consumer.location_id.to_string(),
+        acknowledged_event_sequence: consumer.acknowledged.0,
+        acknowledged_time: Some(values::timestamp(consumer.acknowledged_at)),
+        lag_events: consumer.last.0.saturating_sub(consumer.acknowledged.0),
+        lag_seconds: waits.max(0),
     }
 }
 

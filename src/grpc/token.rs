@@ -123,6 +123,11 @@ pub(crate) fn releases(epoch: u64, location_id: &LocationId, place: ReleasesPlac
     sealed(RELEASES_VERSION, epoch, location_id.as_str(), &text)
 }
 
+/// Whether a token says of itself that it is one of releases.
+pub(crate) fn is_of_releases(token: &str) -> bool {
+    token.starts_with(RELEASES_VERSION)
+}
+
 /// The place of a token of releases; `None` when it is damaged, or of another location.
 pub(crate) fn parse_releases(epoch: u64, location_id: &LocationId, token: &str) -> Option<ReleasesPlace> {
     let text = unsealed(RELEASES_VERSION, epoch, location_id.as_str(), token)?;

@@ -15,6 +15,7 @@ use crate::domain::ids::{EventSequence, LocationId};
 use crate::domain::rejection::Rejection;
 use crate::store::LogEnds;
 
+pub(crate) mod consumers;
 pub(crate) mod events;
 pub(crate) mod releases;
 

@@ -17,6 +17,7 @@
 //! takes up what has lapsed at locations where nothing else runs.
 
 pub mod queue;
+mod reply;
 pub mod round;
 pub mod runner;
 mod sweep;

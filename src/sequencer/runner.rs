@@ -5,10 +5,11 @@ use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::queue::{Failure, Limits, Reply, Sequencer, Submission};
+use super::reply::{ReplySender, answer, failure};
 use super::round::{CommandRound, Decided, Outcome};
 use super::sweep::Sweep;
 use crate::allocator::command::{Command, ContinueRefill};
@@ -36,8 +37,6 @@ const REST: Duration = Duration::from_millis(50);
 
 /// How long it rests when all that it has was put off.
 const PUT_OFF_REST: Duration = Duration::from_millis(1);
-type ReplySender = oneshot::Sender<Result<Reply, Failure>>;
-
 /// A caller whose command is committed but for refills that go on.
 #[derive(Debug)]
 struct Held {
@@ -127,9 +126,8 @@ impl Runner {
         loop {
             match self.store.pending_refills().await {
                 Ok(refills) => {
-                    let (lane, lanes) = self.lane;
-                    let own = |refill: &ContinueRefill| lane_of(refill.location_id.as_str(), lanes) == lane;
-                    self.refills.extend(refills.into_iter().filter(own));
+                    // Those of other lanes too: a refill that two go on with ends sooner, one that none goes on with never.
+                    self.refills.extend(refills);
                     return Ok(());
                 }
                 Err(error) if error.is_fatal() || self.stop.is_cancelled() => return Err(error.into()),
@@ -175,9 +173,9 @@ impl Runner {
     fn take_deferred(&mut self) -> Vec<Submission> {
         let limit = self.limits.round_commands_max;
         let share = match (self.refills.is_empty(), self.stop.is_cancelled()) {
-            (true, _) => limit,
+            (_, true) => 0,
+            (true, false) => limit,
             (false, false) => limit >> 1,
-            (false, true) => 0,
         };
         let count = share.min(self.deferred.len());
         self.deferred.drain(..count).collect()
@@ -387,24 +385,5 @@ impl Runner {
                 self.held.push(held);
             }
         }
-    }
-}
-
-fn failure(error: &StoreError) -> Failure {
-    match error {
-        StoreError::Unavailable(_) | StoreError::Exhausted | StoreError::CommitUnknown(_) | StoreError::Storage(_) => {
-            Failure::Store(error.to_string())
-        }
-        StoreError::Refused { .. }
-        | StoreError::Corrupt { .. }
-        | StoreError::RowCount { .. }
-        | StoreError::NeverLoaded(_) => Failure::Internal(error.to_string()),
-    }
-}
-
-/// Answers a caller. One who left is normal: the command stands, and a repeat of it gets the answer.
-fn answer(reply: ReplySender, result: Result<Reply, Failure>) {
-    if reply.send(result).is_err() {
-        tracing::debug!("a caller left before its answer");
     }
 }

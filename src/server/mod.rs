@@ -138,10 +138,10 @@ pub async fn start(store: Arc<dyn Store>, clock: Arc<dyn Clock>, options: Server
 }
 
 type Serving = JoinHandle<Result<(), tonic::transport::Error>>;
-type HaltedReceiver = oneshot::Receiver<Result<(), Halted>>;
+pub(crate) type HaltedReceiver = oneshot::Receiver<Result<(), Halted>>;
 
 /// Runs rounds on a thread of their own: deciding never waits for calls to be read or written.
-fn run_rounds(runners: Vec<Runner>) -> anyhow::Result<HaltedReceiver> {
+pub(crate) fn run_rounds(runners: Vec<Runner>) -> anyhow::Result<HaltedReceiver> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -7,13 +7,14 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use super::{
-    InboundFilter, InvariantReport, LogEnds, OrderAt, OrderFilter, Page, QueuedLine, Released, Round, Store, StoreError,
+    Consumer, InboundFilter, InvariantReport, LogEnds, OrderAt, OrderFilter, Page, QueuedLine, Released, Round, Store,
+    StoreError,
 };
 use crate::allocator::command::ContinueRefill;
 use crate::domain::Instant;
 use crate::domain::catalog::{Item, Location};
 use crate::domain::event::Event;
-use crate::domain::ids::{EventSequence, InboundId, LineNumber, LocationId, Sequence, Sku};
+use crate::domain::ids::{ConsumerId, EventSequence, InboundId, LineNumber, LocationId, Sequence, Sku};
 use crate::domain::inbound::Inbound;
 
 /// Where a round fails.
@@ -179,8 +180,21 @@ impl<S: Store> Store for FaultyStore<S> {
         self.inner.logs().await
     }
 
-    async fn prune(&self, before: Instant) -> Result<u64, StoreError> {
-        self.inner.prune(before).await
+    async fn prune(&self, before: Instant, heard_since: Instant) -> Result<u64, StoreError> {
+        self.inner.prune(before, heard_since).await
+    }
+
+    async fn acknowledge_events(
+        &self,
+        consumer: &ConsumerId,
+        places: &[(LocationId, EventSequence)],
+        now: Instant,
+    ) -> Result<(), StoreError> {
+        self.inner.acknowledge_events(consumer, places, now).await
+    }
+
+    async fn list_consumers(&self) -> Result<Vec<Consumer>, StoreError> {
+        self.inner.list_consumers().await
     }
 
     async fn list_released(&self, location: &LocationId, page: Page<Sequence>) -> Result<Option<Released>, StoreError> {

@@ -21,7 +21,7 @@ use crate::allocator::working_set::WorkingSet;
 use crate::domain::Instant;
 use crate::domain::catalog::{Item, Location};
 use crate::domain::event::Event;
-use crate::domain::ids::{EventSequence, InboundId, LineNumber, LocationId, OrderId, Sequence, Sku};
+use crate::domain::ids::{ConsumerId, EventSequence, InboundId, LineNumber, LocationId, OrderId, Sequence, Sku};
 use crate::domain::inbound::{Inbound, InboundState};
 use crate::domain::order::{Order, OrderState};
 use crate::domain::quantity::Units;
@@ -124,6 +124,23 @@ pub struct LogEnds {
     pub oldest: EventSequence,
     /// The number of the last event, zero for an empty log.
     pub last: EventSequence,
+}
+
+/// How far somebody who follows a log under a name has dealt with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Consumer {
+    /// Its name.
+    pub consumer_id: ConsumerId,
+    /// Whose log.
+    pub location_id: LocationId,
+    /// The last event that it has dealt with.
+    pub acknowledged: EventSequence,
+    /// When it last said so.
+    pub acknowledged_at: Instant,
+    /// The last event of the log.
+    pub last: EventSequence,
+    /// When the first event happened that it has not dealt with; `None` when there is none.
+    pub waiting_since: Option<Instant>,
 }
 
 /// Released orders of a location, as they stood after an event.
@@ -239,11 +256,30 @@ pub trait Store: Send + Sync + Debug {
     async fn logs(&self) -> Result<Vec<LogEnds>, StoreError>;
 
     /// Removes some of the oldest events of each log that are older than an instant, never its last one, and answers how many.
-    /// It is to be called again until it answers zero, so that rounds run between.
+    /// It is to be called again until it answers zero, so that rounds run between. What a consumer has not dealt with stays
+    /// if it acknowledged anything since another instant.
     ///
     /// # Errors
     /// As for [`round`](Self::round): whatever a call removed stays removed.
-    async fn prune(&self, before: Instant) -> Result<u64, StoreError>;
+    async fn prune(&self, before: Instant, heard_since: Instant) -> Result<u64, StoreError>;
+
+    /// Says how far a consumer has dealt with logs: up to and with an event of each. It never goes back; a location that
+    /// there is not is passed over.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    async fn acknowledge_events(
+        &self,
+        consumer: &ConsumerId,
+        places: &[(LocationId, EventSequence)],
+        now: Instant,
+    ) -> Result<(), StoreError>;
+
+    /// Every consumer at every location that it follows, in the order in which the locations were created, then by name.
+    ///
+    /// # Errors
+    /// When rows cannot be read.
+    async fn list_consumers(&self) -> Result<Vec<Consumer>, StoreError>;
 
     /// Released orders by place, with the number of the event as of which they are, from one snapshot; `None` when there is
     /// no such location.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::fields;
 use super::lists::FILTER_ENTRIES_MAX;
 use super::violations::Violations;
-use crate::domain::ids::{EventSequence, LocationId};
+use crate::domain::ids::{ConsumerId, EventSequence, LocationId};
 use crate::grpc::paging::Paging;
 use crate::proto::holdfast::v1 as pb;
 
@@ -21,6 +21,8 @@ pub(crate) struct Events {
     pub(crate) types: BTreeSet<pb::EventType>,
     /// Where to go on; `None` for the beginning.
     pub(crate) resume_token: Option<String>,
+    /// Under which name.
+    pub(crate) consumer_id: Option<ConsumerId>,
 }
 
 /// Parses which events to follow.
@@ -29,17 +31,15 @@ pub(crate) struct Events {
 /// Every fault of the message. The token is left to whoever knows the logs.
 pub(crate) fn events(request: pb::WatchEventsRequest) -> Result<Events, Violations> {
     let mut v = Violations::default();
-    fields::at_most(&mut v, "location_ids", request.location_ids.len(), LOCATIONS_MAX);
-    let named = request.location_ids.iter().take(LOCATIONS_MAX).enumerate();
-    let location_ids = named
-        .filter_map(|(at, id)| v.take(format_args!("location_ids[{at}]"), LocationId::parse(id)))
-        .collect();
+    let location_ids = locations(&mut v, &request.location_ids);
     let types = types(&mut v, &request.types);
     let resume_token = given(request.resume_token);
+    let consumer_id = consumer(&mut v, &request.consumer_id);
     v.finish(Some(Events {
         location_ids,
         types,
         resume_token,
+        consumer_id,
     }))
 }
 
@@ -50,6 +50,8 @@ pub(crate) struct Releases {
     pub(crate) location_id: LocationId,
     /// Where to go on; `None` for the beginning.
     pub(crate) resume_token: Option<String>,
+    /// Under which name.
+    pub(crate) consumer_id: Option<ConsumerId>,
 }
 
 /// Parses which releases to follow.
@@ -60,9 +62,11 @@ pub(crate) fn releases(request: pb::WatchReleasesRequest) -> Result<Releases, Vi
     let mut v = Violations::default();
     let location_id = v.take("location_id", LocationId::parse(&request.location_id));
     let resume_token = given(request.resume_token);
+    let consumer_id = consumer(&mut v, &request.consumer_id);
     v.finish(location_id.map(|location_id| Releases {
         location_id,
         resume_token,
+        consumer_id,
     }))
 }
 
@@ -92,6 +96,46 @@ pub(crate) fn past_events(request: &pb::ListEventsRequest) -> Result<PastEvents,
         types,
         paging,
     }))
+}
+
+/// How far a consumer is.
+#[derive(Debug)]
+pub(crate) struct Ack {
+    /// Its name.
+    pub(crate) consumer_id: ConsumerId,
+    /// Whose logs; empty for all.
+    pub(crate) location_ids: BTreeSet<LocationId>,
+    /// The last token that it dealt with.
+    pub(crate) resume_token: String,
+}
+
+/// Parses how far a consumer is.
+///
+/// # Errors
+/// Every fault of the message. The token is left to whoever knows the logs.
+pub(crate) fn ack(request: pb::AckEventsRequest) -> Result<Ack, Violations> {
+    let mut v = Violations::default();
+    let consumer_id = v.take("consumer_id", ConsumerId::parse(&request.consumer_id));
+    let location_ids = locations(&mut v, &request.location_ids);
+    v.check(!request.resume_token.is_empty(), "resume_token", "is missing: send it");
+    v.finish(consumer_id.map(|consumer_id| Ack {
+        consumer_id,
+        location_ids,
+        resume_token: request.resume_token,
+    }))
+}
+
+fn locations(v: &mut Violations, ids: &[String]) -> BTreeSet<LocationId> {
+    fields::at_most(v, "location_ids", ids.len(), LOCATIONS_MAX);
+    let named = ids.iter().take(LOCATIONS_MAX).enumerate();
+    named
+        .filter_map(|(at, id)| v.take(format_args!("location_ids[{at}]"), LocationId::parse(id)))
+        .collect()
+}
+
+fn consumer(v: &mut Violations, id: &str) -> Option<ConsumerId> {
+    let parsed = (!id.is_empty()).then(|| ConsumerId::parse(id))?;
+    v.take("consumer_id", parsed)
 }
 
 fn given(token: String) -> Option<String> {

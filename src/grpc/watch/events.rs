@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 use tonic::Status;
 
-use super::{Pulse, Tokens, before_oldest, check_not_ahead, finish, logs, unknown};
+use super::{Pulse, Tokens, before_oldest, check_not_ahead, consumers, finish, logs, unknown};
 use crate::domain::event::Event;
 use crate::domain::ids::{EventSequence, LocationId};
 use crate::grpc::context::Context;
@@ -37,13 +37,13 @@ struct EventStream {
 }
 
 /// The name of a set of locations, to which tokens are bound. No id is empty, and none holds a line break.
-fn scope_of(location_ids: &BTreeSet<LocationId>) -> String {
+pub(super) fn scope_of(location_ids: &BTreeSet<LocationId>) -> String {
     let ids: Vec<_> = location_ids.iter().map(LocationId::as_str).collect();
     ids.join("\n")
 }
 
 /// The logs that are asked for: all, or those named, by id.
-fn chosen(logs: Vec<LogEnds>, location_ids: &BTreeSet<LocationId>) -> Result<Vec<LogEnds>, Status> {
+pub(super) fn chosen(logs: Vec<LogEnds>, location_ids: &BTreeSet<LocationId>) -> Result<Vec<LogEnds>, Status> {
     if location_ids.is_empty() {
         return Ok(logs);
     }
@@ -55,7 +55,7 @@ fn chosen(logs: Vec<LogEnds>, location_ids: &BTreeSet<LocationId>) -> Result<Vec
 }
 
 /// Where each log is followed from. Of all logs, those that the token does not know came after it.
-fn places(
+pub(super) fn places(
     tokens: Tokens,
     scope: &str,
     logs: &[LogEnds],
@@ -97,12 +97,19 @@ pub(crate) async fn watch(context: &Context, place: StreamPlace, asked: Events) 
     let Events {
         location_ids,
         types,
-        resume_token,
+        mut resume_token,
+        consumer_id,
     } = asked;
     let scope = scope_of(&location_ids);
     let logs = chosen(logs(context).await?, &location_ids)?;
     let epoch = context.services.store.epoch();
+    if let Some(consumer_id) = consumer_id.as_ref().filter(|_| resume_token.is_none()) {
+        resume_token = consumers::resumed(context, consumer_id, &scope, &logs).await?;
+    }
     let places = places(Tokens { epoch }, &scope, &logs, resume_token.as_deref())?;
+    if let Some(consumer_id) = &consumer_id {
+        consumers::remember(context, consumer_id, &logs, &places).await?;
+    }
     let (hub, nudge) = (Arc::clone(&context.hub), Arc::new(Notify::new()));
     let feeds = logs.iter().zip(places).map(|(log, after)| {
         let mut feed = hub.follow(&log.location_id, after, &nudge);

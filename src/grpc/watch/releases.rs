@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 use tonic::Status;
 
-use super::{Pulse, Tokens, before_oldest, check_not_ahead, finish, logs, unknown};
+use super::{Pulse, Tokens, before_oldest, check_not_ahead, consumers, finish, logs, unknown};
 use crate::domain::event::{Event, Payload};
 use crate::domain::ids::{EventSequence, LocationId, Sequence};
 use crate::domain::order::Order;
@@ -51,6 +51,7 @@ pub(crate) async fn watch(context: &Context, place: StreamPlace, asked: Releases
     let Releases {
         location_id,
         resume_token,
+        consumer_id,
     } = asked;
     let store = Arc::clone(&context.services.store);
     let logs = logs(context).await?;
@@ -72,6 +73,9 @@ pub(crate) async fn watch(context: &Context, place: StreamPlace, asked: Releases
         };
         let oldest = token::releases(tokens.epoch, &location_id, oldest);
         return Err(status::resume_token_expired(&oldest));
+    }
+    if let Some(consumer_id) = &consumer_id {
+        consumers::remember(context, consumer_id, std::slice::from_ref(&log), &[from.after]).await?;
     }
     let nudge = Arc::new(Notify::new());
     let settings = &context.services.settings;

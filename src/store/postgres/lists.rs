@@ -162,19 +162,42 @@ SELECT 0::bigint, l.location_id, n.next_event,
 FROM location_numbers AS n JOIN locations AS l ON l.location_key = n.location_key
 ORDER BY n.location_key";
 
-pub(super) const FIND_HORIZONS: &str = concat!(
-    "-- find_horizons
+pub(super) const FIND_HORIZONS: &str = "-- find_horizons
 SELECT k.at - 1, n.location_key, (
-    SELECT coalesce(min(CASE WHEN o.at_us >= k.before THEN o.event_sequence END), max(o.event_sequence))
+    SELECT least(coalesce(min(CASE WHEN o.at_us >= k.before THEN o.event_sequence END), max(o.event_sequence)), coalesce((
+        SELECT min(c.acknowledged_event) + 1 FROM consumers AS c
+        WHERE c.location_key = n.location_key AND c.acknowledged_at_us >= k.heard_since
+    ), n.next_event))
     FROM (
         SELECT e.event_sequence, e.at_us FROM events AS e
         WHERE e.location_key = n.location_key ORDER BY e.location_key, e.event_sequence LIMIT k.most
     ) AS o
-)\n",
-    given!(pairs "before, most"),
-    "CROSS JOIN location_numbers AS n
-ORDER BY n.location_key"
-);
+)
+FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS k (before, most, heard_since, at)
+CROSS JOIN location_numbers AS n
+ORDER BY n.location_key";
+
+pub(super) const PUT_CONSUMERS: &str = "-- put_consumers
+INSERT INTO consumers AS c (location_key, consumer_id, acknowledged_event, acknowledged_at_us)
+SELECT l.location_key, k.consumer_id, k.event, k.at_us
+FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) WITH ORDINALITY AS k (location_id, consumer_id, event, at_us, at)
+JOIN locations AS l ON l.location_id = k.location_id
+ORDER BY l.location_key
+ON CONFLICT (location_key, consumer_id) DO UPDATE SET
+    acknowledged_event = greatest(c.acknowledged_event, excluded.acknowledged_event),
+    acknowledged_at_us = greatest(c.acknowledged_at_us, excluded.acknowledged_at_us)
+RETURNING 0::bigint, acknowledged_event";
+
+pub(super) const LIST_CONSUMERS: &str = "-- list_consumers
+SELECT 0::bigint, c.consumer_id, l.location_id, c.acknowledged_event, c.acknowledged_at_us, n.next_event, (
+    SELECT e.at_us FROM events AS e
+    WHERE e.location_key = c.location_key AND e.event_sequence > c.acknowledged_event
+    ORDER BY e.location_key, e.event_sequence LIMIT 1
+)
+FROM consumers AS c
+JOIN locations AS l ON l.location_key = c.location_key
+JOIN location_numbers AS n ON n.location_key = c.location_key
+ORDER BY c.location_key, c.consumer_id";
 
 pub(super) const PUT_HORIZON: &str = concat!(
     "-- put_horizon

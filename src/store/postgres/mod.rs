@@ -22,7 +22,7 @@ use tokio::sync::{Mutex, MutexGuard, watch};
 
 use super::tables::{self, Configs, Kept, Load, run_in_tx};
 use super::{
-    InboundFilter, InvariantReport, LogEnds, OrderAt, OrderFilter, Page, QueuedLine, Released, Round, Store,
+    Consumer, InboundFilter, InvariantReport, LogEnds, OrderAt, OrderFilter, Page, QueuedLine, Released, Round, Store,
     StoreError, lane_of,
 };
 use crate::allocator::command::ContinueRefill;
@@ -30,7 +30,7 @@ use crate::allocator::footprint::Footprint;
 use crate::domain::Instant;
 use crate::domain::catalog::{Item, Location};
 use crate::domain::event::Event;
-use crate::domain::ids::{EventSequence, InboundId, LineNumber, LocationId, Sequence, Sku};
+use crate::domain::ids::{ConsumerId, EventSequence, InboundId, LineNumber, LocationId, Sequence, Sku};
 use crate::domain::inbound::Inbound;
 use connection::Connection;
 pub(super) use import::Import;
@@ -187,6 +187,22 @@ macro_rules! read {
     }};
 }
 
+/// Writes on a connection of its own, beside the rounds.
+macro_rules! write_apart {
+    ($self:ident, |$connection:ident| $write:expr) => {{
+        let options = &$self.options;
+        let mut opened = Connection::connect(&options.connect, options.is_persistent).await?;
+        opened.begin_writing().await?;
+        let $connection = &mut opened;
+        let written = match $write.await {
+            Ok(written) => opened.commit().await.map(|()| written),
+            Err(error) => Err(error),
+        };
+        opened.close().await;
+        written
+    }};
+}
+
 #[async_trait]
 impl Store for PostgresStore {
     async fn round(&self, round: &mut dyn Round) -> Result<(), StoreError> {
@@ -202,11 +218,9 @@ impl Store for PostgresStore {
             };
             writer.kept.forget();
             let is_passing = matches!(error, StoreError::Unavailable(_));
-            if is_passing || matches!(error, StoreError::CommitUnknown(_)) {
-                // Whatever is left on it goes with it.
-                if let Some(connection) = writer.connection.take() {
-                    connection.close().await;
-                }
+            // Its locks go with it, whatever failed.
+            if let Some(connection) = writer.connection.take() {
+                connection.close().await;
             }
             match delays.next().filter(|_| is_passing) {
                 None => return Err(error),
@@ -281,17 +295,27 @@ impl Store for PostgresStore {
         read!(self, |connection| tables::logs::ends(connection))
     }
 
-    async fn prune(&self, before: Instant) -> Result<u64, StoreError> {
-        let options = &self.options;
-        let mut connection = Connection::connect(&options.connect, options.is_persistent).await?;
-        connection.begin_writing().await?;
-        let pruned = tables::logs::prune_in_tx(&mut connection, before).await;
-        let pruned = match pruned {
-            Ok(removed) => connection.commit().await.map(|()| removed),
-            Err(error) => Err(error),
-        };
-        connection.close().await;
-        pruned
+    async fn prune(&self, before: Instant, heard_since: Instant) -> Result<u64, StoreError> {
+        write_apart!(self, |connection| tables::logs::prune_in_tx(
+            connection,
+            before,
+            heard_since
+        ))
+    }
+
+    async fn acknowledge_events(
+        &self,
+        consumer: &ConsumerId,
+        places: &[(LocationId, EventSequence)],
+        now: Instant,
+    ) -> Result<(), StoreError> {
+        write_apart!(self, |connection| tables::consumers::acknowledge_in_tx(
+            connection, consumer, places, now
+        ))
+    }
+
+    async fn list_consumers(&self) -> Result<Vec<Consumer>, StoreError> {
+        read!(self, |connection| tables::consumers::list(connection))
     }
 
     async fn list_released(&self, location: &LocationId, page: Page<Sequence>) -> Result<Option<Released>, StoreError> {

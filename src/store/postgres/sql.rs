@@ -5,9 +5,9 @@
 use super::super::tables::Load;
 use super::super::tables::columns::{line_columns, order_columns, stock_columns};
 use super::lists::{
-    DELETE_EVENTS, FIND_HORIZONS, FIND_LAST_EVENT, LIST_BACKLOG, LIST_EVENTS, LIST_INBOUND_LINES, LIST_INBOUNDS,
-    LIST_ITEMS, LIST_LAPSED_LOCATIONS, LIST_LOCATIONS, LIST_LOGS, LIST_OPEN_ORDERS, LIST_ORDERS, LIST_PENDING_REFILLS,
-    LIST_STOCK, PUT_HORIZON,
+    DELETE_EVENTS, FIND_HORIZONS, FIND_LAST_EVENT, LIST_BACKLOG, LIST_CONSUMERS, LIST_EVENTS, LIST_INBOUND_LINES,
+    LIST_INBOUNDS, LIST_ITEMS, LIST_LAPSED_LOCATIONS, LIST_LOCATIONS, LIST_LOGS, LIST_OPEN_ORDERS, LIST_ORDERS,
+    LIST_PENDING_REFILLS, LIST_STOCK, PUT_CONSUMERS, PUT_HORIZON,
 };
 
 /// The text of a statement that finds rows.
@@ -48,6 +48,8 @@ pub(super) const fn text(statement: Load) -> &'static str {
         Load::Horizons => FIND_HORIZONS,
         Load::PutHorizon => PUT_HORIZON,
         Load::DeleteEvents => DELETE_EVENTS,
+        Load::PutConsumers => PUT_CONSUMERS,
+        Load::ListConsumers => LIST_CONSUMERS,
     }
 }
 

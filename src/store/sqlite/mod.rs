@@ -21,16 +21,16 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use tokio::sync::Mutex;
 
-use super::tables::{Configs, Kept, Loaded, Loader, lists, logs, run_in_tx};
+use super::tables::{Configs, Kept, Loaded, Loader, consumers, lists, logs, run_in_tx};
 use super::{
-    InboundFilter, InvariantReport, LOADS_MAX, LogEnds, OrderAt, OrderFilter, Page, QueuedLine, Released, Round, Store,
-    StoreError, Verdict,
+    Consumer, InboundFilter, InvariantReport, LOADS_MAX, LogEnds, OrderAt, OrderFilter, Page, QueuedLine, Released,
+    Round, Store, StoreError, Verdict,
 };
 use crate::allocator::command::ContinueRefill;
 use crate::domain::Instant;
 use crate::domain::catalog::{Item, Location};
 use crate::domain::event::Event;
-use crate::domain::ids::{EventSequence, InboundId, LineNumber, LocationId, Sequence, Sku};
+use crate::domain::ids::{ConsumerId, EventSequence, InboundId, LineNumber, LocationId, Sequence, Sku};
 use crate::domain::inbound::Inbound;
 use connection::Connection;
 use readers::{Readers, at_once};
@@ -149,6 +149,16 @@ fn lock(path: &Path) -> Result<File, StoreError> {
 
 fn closed() -> StoreError {
     StoreError::Unavailable("the store is closed".to_owned())
+}
+
+/// Commits what was done in the open transaction, or rolls it back.
+fn ended<T>(connection: &mut Connection, done: Result<T, StoreError>) -> Result<T, StoreError> {
+    let done = done.and_then(|done| connection.commit().map(|()| done));
+    if done.is_err() {
+        // The error says more than that of a rollback, which the next round tries again.
+        drop(connection.roll_back());
+    }
+    done
 }
 
 impl Writer {
@@ -285,17 +295,31 @@ impl Store for SqliteStore {
         self.readers.read(|connection| at_once(logs::ends(connection))).await
     }
 
-    async fn prune(&self, before: Instant) -> Result<u64, StoreError> {
+    async fn prune(&self, before: Instant, heard_since: Instant) -> Result<u64, StoreError> {
         let mut writer = self.writer.lock().await;
         let connection = &mut writer.as_mut().ok_or_else(closed)?.connection;
         connection.begin(sql::BEGIN_IMMEDIATE)?;
-        let pruned = at_once(logs::prune_in_tx(connection, before));
-        let pruned = pruned.and_then(|removed| connection.commit().map(|()| removed));
-        if pruned.is_err() {
-            // The error says more than that of a rollback, which the next round tries again.
-            drop(connection.roll_back());
-        }
-        pruned
+        let pruned = at_once(logs::prune_in_tx(connection, before, heard_since));
+        ended(connection, pruned)
+    }
+
+    async fn acknowledge_events(
+        &self,
+        consumer: &ConsumerId,
+        places: &[(LocationId, EventSequence)],
+        now: Instant,
+    ) -> Result<(), StoreError> {
+        let mut writer = self.writer.lock().await;
+        let connection = &mut writer.as_mut().ok_or_else(closed)?.connection;
+        connection.begin(sql::BEGIN_IMMEDIATE)?;
+        let acknowledged = at_once(consumers::acknowledge_in_tx(connection, consumer, places, now));
+        ended(connection, acknowledged)
+    }
+
+    async fn list_consumers(&self) -> Result<Vec<Consumer>, StoreError> {
+        self.readers
+            .read(|connection| at_once(consumers::list(connection)))
+            .await
     }
 
     async fn list_released(&self, location: &LocationId, page: Page<Sequence>) -> Result<Option<Released>, StoreError> {

@@ -42,6 +42,8 @@ pub(super) const fn text(statement: Load) -> &'static str {
         Load::Horizons => FIND_HORIZONS,
         Load::PutHorizon => PUT_HORIZON,
         Load::DeleteEvents => DELETE_EVENTS,
+        Load::PutConsumers => PUT_CONSUMERS,
+        Load::ListConsumers => LIST_CONSUMERS,
     }
 }
 
@@ -306,14 +308,36 @@ FROM location_numbers AS n JOIN locations AS l ON l.location_key = n.location_ke
 ORDER BY n.location_key";
 
 const FIND_HORIZONS: &str = "-- find_horizons
-SELECT n.location_key, (
+SELECT n.location_key, min((
     SELECT coalesce(min(iif(o.at_us >= ?1, o.event_sequence, NULL)), max(o.event_sequence))
     FROM (
         SELECT e.event_sequence, e.at_us FROM events AS e
         WHERE e.location_key = n.location_key ORDER BY e.event_sequence LIMIT ?2
     ) AS o
-)
+), coalesce((
+    SELECT min(c.acknowledged_event) + 1 FROM consumers AS c
+    WHERE c.location_key = n.location_key AND c.acknowledged_at_us >= ?3
+), n.next_event))
 FROM location_numbers AS n";
+
+const PUT_CONSUMERS: &str = "-- put_consumers
+INSERT INTO consumers (location_key, consumer_id, acknowledged_event, acknowledged_at_us)
+SELECT l.location_key, ?2, ?3, ?4 FROM locations AS l WHERE l.location_id = ?1
+ON CONFLICT (location_key, consumer_id) DO UPDATE SET
+    acknowledged_event = max(acknowledged_event, excluded.acknowledged_event),
+    acknowledged_at_us = max(acknowledged_at_us, excluded.acknowledged_at_us)
+RETURNING acknowledged_event";
+
+const LIST_CONSUMERS: &str = "-- list_consumers
+SELECT c.consumer_id, l.location_id, c.acknowledged_event, c.acknowledged_at_us, n.next_event, (
+    SELECT e.at_us FROM events AS e
+    WHERE e.location_key = c.location_key AND e.event_sequence > c.acknowledged_event
+    ORDER BY e.event_sequence LIMIT 1
+)
+FROM consumers AS c
+JOIN locations AS l ON l.location_key = c.location_key
+JOIN location_numbers AS n ON n.location_key = c.location_key
+ORDER BY c.location_key, c.consumer_id";
 
 const PUT_HORIZON: &str = "-- put_horizon
 INSERT INTO log_horizons (location_key, oldest_event) VALUES (?1, ?2)

@@ -15,8 +15,14 @@ use crate::domain::order::OrderState;
 const PRUNED_MAX: i64 = 5_000;
 
 /// Moves horizons up, and removes what is below them, in the open transaction. Answers how many events went.
-pub(in crate::store) async fn prune_in_tx<D: Database>(database: &mut D, before: Instant) -> Result<u64, StoreError> {
-    let given = Load::Horizons.pairs([(before.timestamp_micros(), PRUNED_MAX)]);
+pub(in crate::store) async fn prune_in_tx<D: Database>(
+    database: &mut D,
+    before: Instant,
+    heard_since: Instant,
+) -> Result<u64, StoreError> {
+    let mut given = Load::Horizons.rows();
+    let row = given.row().int(before.timestamp_micros()).int(PRUNED_MAX);
+    row.int(heard_since.timestamp_micros()).end();
     let mut horizons = Vec::new();
     for row in &database.load(Load::Horizons, &given).await? {
         let cells = Cells::new(row, "events", 1);

@@ -14,6 +14,7 @@ mod cells;
 mod changes;
 pub(super) mod columns;
 mod configs;
+pub(super) mod consumers;
 mod counters;
 mod kept;
 pub(super) mod lists;

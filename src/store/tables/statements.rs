@@ -73,17 +73,22 @@ pub(in crate::store) enum Load {
     /// Where each log begins and ends.
     Logs,
     /// The first event that is kept of each log when those before an instant go, looking at the oldest so many of each:
-    /// microseconds, how many. The last that is looked at stays, so that no log is emptied.
+    /// microseconds, how many, and the microseconds since when consumers acknowledged whose next events stay. The last that
+    /// is looked at stays, so that no log is emptied.
     Horizons,
     /// Says where logs begin: location key, event.
     PutHorizon,
     /// Removes the events of logs below a number, and finds each: location key, event.
     DeleteEvents,
+    /// Says how far consumers have dealt with logs: location id, consumer, event, microseconds. None goes back.
+    PutConsumers,
+    /// Consumers with where they are, and what comes next.
+    ListConsumers,
 }
 
 impl Load {
     /// Every statement.
-    pub(in crate::store) const ALL: [Self; 35] = [
+    pub(in crate::store) const ALL: [Self; 37] = [
         Self::CatalogKeys,
         Self::Configs,
         Self::Stock,
@@ -119,12 +124,14 @@ impl Load {
         Self::Horizons,
         Self::PutHorizon,
         Self::DeleteEvents,
+        Self::PutConsumers,
+        Self::ListConsumers,
     ];
 
     /// The columns that it is given.
     pub(in crate::store) fn columns(self) -> &'static [Kind] {
         match self {
-            Self::CatalogKeys | Self::PendingRefills | Self::Logs => &[],
+            Self::CatalogKeys | Self::PendingRefills | Self::Logs | Self::ListConsumers => &[],
             Self::Configs | Self::ItemsByKey | Self::LapsedLocations => &[Int],
             Self::ItemsEverywhere | Self::Places | Self::LastEvent => &[Text],
             Self::Stock | Self::Receipts | Self::Adjustments | Self::Inbounds | Self::Holders => &[Int, Text],
@@ -135,14 +142,13 @@ impl Load {
             | Self::InboundLines
             | Self::OpenInbounds
             | Self::ListInboundLines
-            | Self::Horizons
             | Self::PutHorizon
             | Self::DeleteEvents => &[Int, Int],
-            Self::QueueHeads | Self::ListEvents | Self::Due => &[Int, Int, Int],
+            Self::QueueHeads | Self::ListEvents | Self::Due | Self::Horizons => &[Int, Int, Int],
             Self::UnitsAhead => &[Int, Int, Int, Int, Int, Int],
             Self::ListOrders | Self::ListOpenOrders => &[Text, Int, Int, Int, Text],
             Self::ListBacklog => &[Text, Text, Int, Int, Int],
-            Self::ListStock => &[Text, Text, Int, Int],
+            Self::ListStock | Self::PutConsumers => &[Text, Text, Int, Int],
             Self::ListInbounds => &[Text, Text, Int, Int, Text],
             Self::ListLocations | Self::ListItems => &[Text, Int],
         }

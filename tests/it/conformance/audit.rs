@@ -51,7 +51,7 @@ async fn pruned_story(store: &dyn Store) {
     accepted(store, &[ship("b1"), cancel("b2", Some("c1"), &[(1, 1)])]).await;
     accepted(store, &[cancel("b2", None, &[])]).await;
     accepted(store, &[ship_after_cancel("b2")]).await;
-    assert!(store.prune(now() + TimeDelta::days(1)).await.expect("a removal") > 9);
+    assert!(store.prune(now() + TimeDelta::days(1), now()).await.expect("a removal") > 9);
     accepted(store, &[acknowledge("b3"), reserve("b5", &[("B", 1)]), ship("b4")]).await;
     accepted(store, &[acknowledge("b5"), reserve("o4", &[("A", 1)])]).await;
 }

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use holdfast::domain::event::ReleaseCause;
-use holdfast::domain::ids::{EventSequence, Sequence};
+use holdfast::domain::ids::{ConsumerId, EventSequence, LocationId, Sequence};
 use holdfast::domain::order::OrderState;
 use holdfast::store::{LogEnds, OrderFilter, Page, Store};
 
@@ -18,6 +18,7 @@ super::on_every_store! { lists:
     logs_are_listed_with_their_ends
     what_is_released_is_listed_as_of_an_event
     old_events_go_and_the_books_still_add_up
+    what_a_consumer_has_not_dealt_with_stays_until_it_is_silent_for_long
 }
 
 /// Five orders of 1 to 5 units, of B and A in turn; two units of A are there.
@@ -161,12 +162,12 @@ pub(crate) async fn old_events_go_and_the_books_still_add_up(store: &dyn Store) 
     .await;
     accepted(store, &[ship_after_cancel("o1")]).await;
     assert_eq!(
-        store.prune(now()).await.expect("a removal"),
+        store.prune(now(), now()).await.expect("a removal"),
         0,
         "nothing is older than itself"
     );
     let last = store.logs().await.expect("rows can be read")[0].last;
-    let removed = store.prune(now() + TimeDelta::days(1)).await.expect("a removal");
+    let removed = store.prune(now() + TimeDelta::days(1), now()).await.expect("a removal");
     assert_eq!(i64::try_from(removed), Ok(last.0 - 1), "the last one stays");
     let ends = store.logs().await.expect("rows can be read");
     assert_eq!((ends[0].oldest, ends[0].last), (last, last));
@@ -180,4 +181,56 @@ pub(crate) async fn old_events_go_and_the_books_still_add_up(store: &dyn Store) 
         .map(|event| event.event_sequence.0)
         .collect();
     assert_eq!(numbers, [last.0, last.0 + 1]);
+}
+
+pub(crate) async fn what_a_consumer_has_not_dealt_with_stays_until_it_is_silent_for_long(store: &dyn Store) {
+    set_up(store).await;
+    let last = store.logs().await.expect("rows can be read")[0].last;
+    let name = |name: &str| ConsumerId::parse(name).expect("an id");
+    let later = now() + TimeDelta::days(1);
+    let dealt_with = async |consumer: &str, event: i64, at| {
+        let nowhere = LocationId::parse("nowhere").expect("an id");
+        let places = [(place(), EventSequence(event)), (nowhere, EventSequence(event))];
+        let said = store.acknowledge_events(&name(consumer), &places, at).await;
+        said.expect("it is written");
+    };
+    dealt_with("shop", 3, now()).await;
+    dealt_with("mail", 4, later).await;
+    // An acknowledgement holds for all before it: an earlier one that comes late changes nothing.
+    dealt_with("mail", 2, now()).await;
+    let listed = store.list_consumers().await.expect("rows can be read");
+    let seen: Vec<_> = listed
+        .iter()
+        .map(|consumer| {
+            (
+                consumer.consumer_id.as_str(),
+                consumer.acknowledged.0,
+                consumer.acknowledged_at,
+            )
+        })
+        .collect();
+    assert_eq!(seen, [("mail", 4, later), ("shop", 3, now())]);
+    assert!(
+        listed
+            .iter()
+            .all(|consumer| consumer.location_id == place() && consumer.last == last)
+    );
+    assert!(
+        listed.iter().all(|consumer| consumer.waiting_since == Some(now())),
+        "{listed:?}"
+    );
+    let oldest = async |heard_since| {
+        while store.prune(later, heard_since).await.expect("a removal") > 0 {}
+        store.logs().await.expect("rows can be read")[0].oldest.0
+    };
+    assert_eq!(oldest(now()).await, 4, "both are waited for");
+    assert_eq!(oldest(later).await, 5, "one has been silent");
+    assert_eq!(
+        oldest(later + TimeDelta::seconds(1)).await,
+        last.0,
+        "both have been silent"
+    );
+    dealt_with("shop", last.0, later).await;
+    let listed = store.list_consumers().await.expect("rows can be read");
+    assert_eq!((listed[1].acknowledged, listed[1].waiting_since), (last, None));
 }

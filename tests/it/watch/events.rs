@@ -23,6 +23,7 @@ fn asked(location_ids: &[&str], types: &[EventType], token: &str) -> pb::WatchEv
         location_ids: location_ids.iter().map(ToString::to_string).collect(),
         resume_token: token.to_owned(),
         types: types.iter().map(|kind| i32::from(*kind)).collect(),
+        ..pb::WatchEventsRequest::default()
     }
 }
 

@@ -33,6 +33,7 @@ impl Follower {
         let request = pb::WatchReleasesRequest {
             location_id: self.location_id.clone(),
             resume_token: self.token.clone(),
+            ..pb::WatchReleasesRequest::default()
         };
         warehouse.watch_releases(request).await.map(tonic::Response::into_inner)
     }

@@ -36,7 +36,7 @@ async fn shop(kind: Kind) -> (Shop, Arc<dyn Store>) {
 
 async fn prune(store: &Arc<dyn Store>) {
     let before = at("2026-03-02T09:00:00Z") + TimeDelta::hours(1);
-    while store.prune(before).await.expect("a removal") > 0 {}
+    while store.prune(before, before).await.expect("a removal") > 0 {}
 }
 
 fn events_after(token: &str) -> pb::WatchEventsRequest {
