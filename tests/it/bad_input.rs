@@ -122,6 +122,7 @@ async fn an_empty_message_is_refused_by_field_where_fields_are_needed() {
         "/holdfast.v1.CatalogService/ListLocations",
         "/holdfast.v1.EventService/WatchEvents",
         "/holdfast.v1.OperationsService/CheckInvariants",
+        "/holdfast.v1.OperationsService/ListConsumers",
         // Its answer says what is wrong with the message.
         "/holdfast.v1.WarehouseService/StreamReceipts",
     ];

@@ -73,7 +73,8 @@ pub struct PostgresStore {
     epoch: u64,
     /// Asks whether rounds can be run.
     prober: Mutex<Option<PgConnection>>,
-    listener: Listener,
+    /// Absent behind a pooler: notifications would reach whoever gets the session next.
+    listener: Option<Listener>,
     repeats: AtomicU64,
 }
 
@@ -107,7 +108,7 @@ impl PostgresStore {
             configs: Configs::default(),
             epoch,
             prober: Mutex::default(),
-            listener: Listener::start(&options.connect),
+            listener: options.is_persistent.then(|| Listener::start(&options.connect)),
             repeats: AtomicU64::new(0),
             options: options.clone(),
         }
@@ -356,7 +357,7 @@ impl Store for PostgresStore {
     }
 
     fn nudges(&self) -> Option<watch::Receiver<u64>> {
-        Some(self.listener.nudges())
+        self.listener.as_ref().map(Listener::nudges)
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
@@ -375,7 +376,9 @@ impl Store for PostgresStore {
     }
 
     async fn close(&self) {
-        self.listener.stop();
+        if let Some(listener) = &self.listener {
+            listener.stop();
+        }
         self.readers.close().await;
         if let Some(connection) = self.prober.lock().await.take() {
             drop(sqlx::Connection::close(connection).await);

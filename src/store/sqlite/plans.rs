@@ -7,7 +7,7 @@ use super::{SqliteOptions, SqliteStore, apply, invariants, open, sql};
 /// What is computed within a statement and walked there: common table expressions.
 const COMPUTED: [&str; 4] = ["at", "head", "span", "queue"];
 /// Statements that walk a table, each with the reason.
-const WALKS: [(&str, &str); 5] = [
+const WALKS: [(&str, &str); 6] = [
     (
         "list_pending_refills",
         "the index holds nothing but refills that were cut",
@@ -18,6 +18,7 @@ const WALKS: [(&str, &str); 5] = [
     ),
     ("list_logs", "every log is asked for"),
     ("find_horizons", "every log is asked for"),
+    ("list_consumers", "consumers are few, and all are asked for"),
     ("load_all_locations", "every location is asked for"),
 ];
 /// Lists that sort, each with the reason.

@@ -293,6 +293,7 @@ fn two_instances_at_once_agree_with_the_model() {
     let mut numbers = Numbers(seed);
     for number in 0..commands().div_ceil(EPISODE_COMMANDS) {
         let script = numbers.case(EPISODE_COMMANDS).script(&format!("E{seed}-{number}-"));
+        instances.forget();
         let outcome = episode(&mut instances, &script);
         assert_eq!(outcome, Ok(()), "seed {seed}, episode {number}");
     }
