@@ -2,7 +2,7 @@
 
 CREATE TABLE consumers (
     location_key BIGINT NOT NULL,
-    consumer_id TEXT NOT NULL,
+    consumer_id TEXT COLLATE "C" NOT NULL,
     -- The last event that it has dealt with; it never goes back.
     acknowledged_event BIGINT NOT NULL CHECK (acknowledged_event >= 0),
     -- When it last said so.

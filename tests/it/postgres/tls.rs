@@ -77,7 +77,10 @@ async fn a_certificate_of_another_authority_or_of_another_name_is_refused() {
     .fetch_all(&mut connection)
     .await
     .expect("sessions can be seen");
-    assert_eq!(encrypted, [true]);
+    assert!(
+        !encrypted.is_empty() && encrypted.iter().all(|is_encrypted| *is_encrypted),
+        "{encrypted:?}"
+    );
     let refused = open("localhost", other.path()).await.expect_err("another authority");
     assert!(refused.to_string().contains("certificate"), "{refused}");
     let refused = open("127.0.0.1", directory.path()).await.expect_err("another name");
