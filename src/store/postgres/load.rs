@@ -1,8 +1,8 @@
 //! Finds rows: one statement for all rows that it is given.
 
+use super::super::StoreError;
 use super::super::tables::rows::{Kind, Rows};
-use super::super::tables::{Changes, Configs, Database, FoundRows, Load, Loaded, Loader, Which};
-use super::super::{LOADS_MAX, Round, StoreError, Verdict};
+use super::super::tables::{Changes, Database, FoundRows, Load, Which};
 use super::connection::Connection;
 use super::rows::PostgresRow;
 use super::sql;
@@ -41,23 +41,4 @@ impl Database for Connection {
     async fn write(&mut self, changes: &Changes) -> Result<(), StoreError> {
         self.write_changes(changes).await
     }
-}
-
-/// Loads and decides until nothing is missing, without locks.
-pub(super) async fn observe<D: Database>(
-    database: &mut D,
-    configs: &Configs,
-    round: &mut dyn Round,
-) -> Result<(), StoreError> {
-    for _ in 0..LOADS_MAX {
-        let (footprint, now) = (round.footprint(), round.now());
-        let mut loader = Loader::new(database, configs, None, Loaded::new(now));
-        loader.load(&footprint).await?;
-        let wants = round.plan(&loader.loaded.ws);
-        loader.load_wants(&wants).await?;
-        if round.decide(&mut loader.loaded.ws) != Verdict::Again {
-            return Ok(());
-        }
-    }
-    Err(StoreError::NeverLoaded(LOADS_MAX))
 }

@@ -235,7 +235,13 @@ impl Store for PostgresStore {
     }
 
     async fn observe(&self, round: &mut dyn Round) -> Result<(), StoreError> {
-        read!(self, |connection| load::observe(connection, &self.configs, round))
+        let decided = read!(self, |connection| tables::decide(
+            connection,
+            &self.configs,
+            None,
+            round
+        ));
+        decided.map(|_| ())
     }
 
     async fn list_orders(&self, filter: &OrderFilter, page: Page<Sequence>) -> Result<Vec<OrderAt>, StoreError> {

@@ -95,16 +95,16 @@ pub(super) trait Database: Send {
     fn write(&mut self, changes: &Changes) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
-/// Loads and decides until nothing is missing, in the open transaction.
-async fn decide<D: Database>(
+/// Loads and decides until nothing is missing, in the open transaction. What only reads keeps nothing.
+pub(super) async fn decide<D: Database>(
     database: &mut D,
     configs: &Configs,
-    kept: &mut Kept,
+    mut kept: Option<&mut Kept>,
     round: &mut dyn Round,
 ) -> Result<(Loaded, Verdict), StoreError> {
     for _ in 0..LOADS_MAX {
         let (footprint, now) = (round.footprint(), round.now());
-        let mut loader = Loader::new(database, configs, Some(&mut *kept), Loaded::new(now));
+        let mut loader = Loader::new(database, configs, kept.as_deref_mut(), Loaded::new(now));
         loader.load(&footprint).await?;
         let wants = round.plan(&loader.loaded.ws);
         loader.load_wants(&wants).await?;
@@ -124,7 +124,7 @@ pub(super) async fn run_in_tx<D: Database>(
     kept: &mut Kept,
     round: &mut dyn Round,
 ) -> Result<Option<Loaded>, StoreError> {
-    let (loaded, verdict) = decide(database, configs, kept, round).await?;
+    let (loaded, verdict) = decide(database, configs, Some(kept), round).await?;
     if verdict == Verdict::Abandon {
         return Ok(None);
     }
