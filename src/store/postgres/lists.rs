@@ -34,8 +34,7 @@ ORDER BY k.at, o.sequence"
 pub(super) const LIST_ORDERS: &str = list_orders!("list_orders", "((1::bigint << o.state::integer) & k.states) <> 0");
 
 /// A walk of the open orders' index, so that what shipped costs nothing.
-pub(super) const LIST_OPEN_ORDERS: &str =
-    list_orders!("list_open_orders", "o.state = k.states AND o.state IN (1, 2, 3)");
+pub(super) const LIST_OPEN_ORDERS: &str = list_orders!("list_open_orders", "o.state = k.states AND o.state <= 3");
 
 /// Each line with what it lacks, and with what those up to the place before the page lack.
 pub(super) const LIST_BACKLOG: &str = "-- list_backlog

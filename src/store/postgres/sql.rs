@@ -286,7 +286,7 @@ const LOAD_HOLDERS: &str = concat!(
     "CROSS JOIN LATERAL (
     SELECT o.location_key, o.sequence
     FROM orders AS o
-    WHERE o.location_key = k.location_key AND o.state IN (1, 2, 3) AND EXISTS (
+    WHERE o.location_key = k.location_key AND o.state <= 3 AND EXISTS (
         SELECT 1 FROM order_lines AS l
         WHERE l.location_key = o.location_key AND l.sequence = o.sequence
             AND l.quantity - l.cancelled - l.lacking > 0

@@ -115,7 +115,7 @@ fn open_orders_are_found_by_their_state() {
             sql::text(Load::ListOpenOrders),
             "(location_key=? AND state=? AND sequence>?)",
         ),
-        (sql::text(Load::Holders), "(location_key=? AND state=?)"),
+        (sql::text(Load::Holders), "(location_key=? AND state<?)"),
     ] {
         let plan = connection.plan(statement).expect(statement);
         let steps: Vec<_> = plan.iter().filter(|step| step.contains("orders_open")).collect();

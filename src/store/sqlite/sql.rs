@@ -181,7 +181,7 @@ WHERE l.location_key = ?1 AND l.sku_key = ?2 AND l.open > 0";
 const LOAD_HOLDERS: &str = "-- load_holders
 SELECT o.location_key, o.sequence
 FROM orders AS o INDEXED BY orders_open
-WHERE o.location_key = ?1 AND o.state IN (1, 2, 3) AND EXISTS (
+WHERE o.location_key = ?1 AND o.state <= 3 AND EXISTS (
     SELECT 1 FROM order_lines AS l
     WHERE l.location_key = o.location_key AND l.sequence = o.sequence
         AND l.quantity - l.cancelled - l.lacking > 0 AND l.sku_key IN (SELECT value FROM json_each(?2))
@@ -211,7 +211,7 @@ const LIST_OPEN_ORDERS: &str = "-- list_open_orders
 SELECT o.sequence, o.order_id
 FROM orders AS o INDEXED BY orders_open
 WHERE o.location_key = (SELECT location_key FROM locations WHERE location_id = ?1) AND o.sequence > ?2
-    AND o.state = ?4 AND o.state IN (1, 2, 3)
+    AND o.state = ?4 AND o.state <= 3
     AND (?5 IS NULL OR EXISTS (
         SELECT 1 FROM order_lines AS l
         WHERE l.location_key = o.location_key AND l.sequence = o.sequence
