@@ -153,7 +153,9 @@ impl PostgresStore {
         let connection = connection.as_mut().expect("it was just made");
         connection.begin_writing().await?;
         match run_in_tx(connection, &self.configs, kept, round).await? {
-            None => connection.roll_back().await,
+            // What a repeat answers was committed, perhaps by somebody who was never told so, as when its standby was away:
+            // a commit under the same locks waits for all that came before it.
+            None => connection.commit().await,
             Some(loaded) => {
                 connection.commit().await?;
                 kept.keep(&loaded);
