@@ -1,6 +1,7 @@
 //! How long the core takes to decide an order of two lines, on a working set that is loaded.
 
 use std::hint::black_box;
+use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion};
 use holdfast::allocator::command::{Command, Reserve, ReserveLine};
@@ -59,7 +60,7 @@ fn loaded() -> WorkingSet {
             sku,
             ItemSlot {
                 key: SkuKey(number),
-                item,
+                item: Arc::new(item),
             },
         );
         let on_hand = Units::new(1_000_000).expect("a count");

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::hint::black_box;
+use std::sync::Arc;
 
 use criterion::{BatchSize, BenchmarkId, Criterion};
 use holdfast::allocator::command::{Command, Reserve, ReserveLine};
@@ -65,7 +66,7 @@ fn loaded(locations: i64, on_hand: i64) -> WorkingSet {
             sku(number),
             ItemSlot {
                 key: SkuKey(number),
-                item,
+                item: Arc::new(item),
             },
         );
         for location in &loaded {

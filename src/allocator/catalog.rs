@@ -1,5 +1,7 @@
 //! Setting up locations and items.
 
+use std::sync::Arc;
+
 use super::decision::Answer;
 use super::promise::Today;
 use super::working_set::{Index, ItemSlot, LocationSlot, StockSlot, WorkingSet};
@@ -77,20 +79,20 @@ pub(super) fn put_item(ws: &mut WorkingSet, asked: &Item) -> Outcome {
             asked.sku.clone(),
             ItemSlot {
                 key,
-                item: item.clone(),
+                item: Arc::new(item.clone()),
             },
         );
         return Ok(Answer::Item { item, replayed: false });
     };
     let stored = &ws.item(index).item;
-    if *stored == item {
+    if **stored == item {
         return Ok(Answer::Item { item, replayed: true });
     }
     let moved = stored.safety_stock != item.safety_stock;
     let stocks = if moved { stocks_with(ws, index)? } else { Vec::new() };
 
     // ---- nothing can fail from here on ----
-    ws.items.change(index).item = item.clone();
+    ws.items.change(index).item = Arc::new(item.clone());
     for stock in stocks {
         let location = ws.stock(stock).location;
         let changed = SafetyStockChanged {

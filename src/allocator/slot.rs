@@ -1,6 +1,7 @@
 //! The rows of the working set: what is stored, with what a round knows and notes of it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::command::{AdjustContent, CancelContent, CancelLine, ReceiveContent};
 use super::decision::{Adjusted, Received};
@@ -42,7 +43,7 @@ pub struct ItemSlot {
     /// Its key.
     pub key: SkuKey,
     /// The item.
-    pub item: Item,
+    pub item: Arc<Item>,
 }
 
 /// The counters of a SKU at a location, with what is loaded of its queue.

@@ -1,8 +1,9 @@
 //! A table of the working set: rows by position, found by key, each knowing whether it is to be written.
 
-use std::collections::HashMap;
 use std::hash::Hash;
 use std::marker::PhantomData;
+
+use foldhash::HashMap;
 
 /// What the store has to do with a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +79,7 @@ impl<K, R> Default for Table<K, R> {
     fn default() -> Self {
         Self {
             rows: Vec::new(),
-            positions: HashMap::new(),
+            positions: HashMap::default(),
         }
     }
 }

@@ -8,7 +8,9 @@
 //! The commands of a round, the lines of the orders that they name, and at most
 //! [`REFILL_LINES_MAX`] lines of queues; only a loss of units loads every holder of the SKU.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+
+use foldhash::HashMap;
 
 use super::command::ContinueRefill;
 use super::footprint::{LAPSES_MAX, REFILL_LINES_MAX, Wants};
@@ -92,7 +94,7 @@ impl WorkingSet {
             refill_lines_left: REFILL_LINES_MAX,
             lapse_lines_filled: 0,
             cut: Vec::new(),
-            orders_by_place: HashMap::new(),
+            orders_by_place: HashMap::default(),
         }
     }
 

@@ -1,5 +1,7 @@
 //! Readers find what callers see, and ask again for what they lack.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::allocator::command::{Command, Reserve, ReserveLine};
 use crate::allocator::decide;
@@ -64,7 +66,13 @@ fn brussels(on_hand: i64, safety_stock: i64) -> (WorkingSet, Index<LocationSlot>
     let mut ws = WorkingSet::new(now());
     let numbers = (Sequence::FIRST, EventSequence::FIRST, InboundKey::FIRST);
     let location = ws.load_location(LocationKey(1), location, numbers);
-    let item = ws.items.load(sku("SCREW"), ItemSlot { key: SkuKey(1), item });
+    let item = ws.items.load(
+        sku("SCREW"),
+        ItemSlot {
+            key: SkuKey(1),
+            item: Arc::new(item),
+        },
+    );
     ws.load_stock(
         location,
         item,

@@ -115,7 +115,7 @@ impl Connection {
     pub(super) fn execute_each(&mut self, statement: &'static str, rows: &Rows) -> Result<u64, StoreError> {
         let executed = || {
             let mut prepared = self.inner.prepare_cached(statement)?;
-            let (mut touched, mut dates) = (0_u64, DateTexts::new());
+            let (mut touched, mut dates) = (0_u64, DateTexts::default());
             for row in 0..rows.count() {
                 bind(&mut prepared, rows, row, &mut dates)?;
                 let changed = prepared.raw_execute()?;
@@ -134,7 +134,7 @@ impl Connection {
     ) -> Result<Vec<Found<SqliteRow>>, StoreError> {
         let fetched = || {
             let mut prepared = self.inner.prepare_cached(statement)?;
-            let (mut found, mut dates) = (Vec::new(), DateTexts::new());
+            let (mut found, mut dates) = (Vec::new(), DateTexts::default());
             let columns = prepared.column_count();
             for at in 0..rows.count() {
                 bind(&mut prepared, rows, at, &mut dates)?;

@@ -1,7 +1,6 @@
 //! Rows and cells, from and to SQLite.
 
-use std::collections::HashMap;
-
+use foldhash::HashMap;
 use rusqlite::Statement;
 use rusqlite::types::Value;
 

@@ -14,14 +14,19 @@ use crate::domain::money::Currency;
 use crate::domain::order::{Order, OrderLine};
 use crate::domain::quantity::Units;
 
+/// The most rows of a table whose room is kept for the next round: beyond it are refills, not orders.
+const ROOM_ROWS_MAX: usize = 8_192;
+
 /// What a round changed.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(in crate::store) struct Changes(BTreeMap<Table, Rows>);
 
 impl Changes {
-    /// The changes of a working set.
-    pub(super) fn of(ws: &WorkingSet) -> Self {
-        let mut changes = Self(BTreeMap::new());
+    /// Replaces them by the changes of a working set.
+    pub(super) fn fill(&mut self, ws: &WorkingSet) {
+        self.0.retain(|_, rows| rows.count() <= ROOM_ROWS_MAX);
+        self.0.values_mut().for_each(Rows::clear);
+        let changes = self;
         changes.add_catalog(ws);
         for (slot, _) in ws.stocks.written() {
             let (location, item, stock) = (ws.location(slot.location).key.0, ws.item(slot.item).key.0, &slot.stock);
@@ -66,17 +71,16 @@ impl Changes {
         if !changes.is_empty() {
             changes.add_numbers(ws);
         }
-        changes
     }
 
     /// Whether there are none: nothing has to be committed.
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.values().all(Rows::is_empty)
     }
 
     /// The rows of a table, if there are any.
     pub(in crate::store) fn rows(&self, table: Table) -> Option<&Rows> {
-        self.0.get(&table)
+        self.0.get(&table).filter(|rows| !rows.is_empty())
     }
 
     fn row(&mut self, table: Table) -> RowCells<'_> {

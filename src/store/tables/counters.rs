@@ -1,6 +1,7 @@
 //! Loads items and their counters: those that are named, those of orders, those of every location.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::super::StoreError;
 use super::cells::{self, Cells};
@@ -101,7 +102,7 @@ impl<D: Database> Loader<'_, D> {
         }
         let slot = ItemSlot {
             key: SkuKey(key),
-            item: cells::item(cells, at.saturating_add(1), sku.clone())?,
+            item: Arc::new(cells::item(cells, at.saturating_add(1), sku.clone())?),
         };
         let index = self.loaded.ws.items.load(sku.clone(), slot);
         self.loaded.items.insert(key, index);

@@ -3,8 +3,9 @@
 //! A location's revision grows with each round that writes there, and is read under the location's lock: while it is
 //! what this writer left, nobody else wrote. An item belongs to every location, so putting one grows all revisions.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
+use super::changes::Changes;
 use super::load::Loaded;
 use crate::allocator::working_set::ItemSlot;
 use crate::domain::ids::{LocationKey, Sku, SkuKey};
@@ -19,6 +20,8 @@ pub(in crate::store) struct Kept {
     revisions: HashMap<LocationKey, i64>,
     items: HashMap<Sku, ItemSlot>,
     stocks: HashMap<(LocationKey, SkuKey), Stock>,
+    /// What the last round wrote: its room serves the next one.
+    pub(super) changes: Changes,
 }
 
 impl Kept {

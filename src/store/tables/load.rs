@@ -1,6 +1,9 @@
 //! Loads a round's footprint: a fixed number of statements, each skipped when it has nothing to find.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use foldhash::{HashMap, HashSet};
 
 use super::super::StoreError;
 use super::cells::{self, Cells};
@@ -34,10 +37,10 @@ impl Loaded {
     pub(in crate::store) fn new(now: Instant) -> Self {
         Self {
             ws: WorkingSet::new(now),
-            locations: HashMap::new(),
-            items: HashMap::new(),
-            revisions: HashMap::new(),
-            unlocked: HashSet::new(),
+            locations: HashMap::default(),
+            items: HashMap::default(),
+            revisions: HashMap::default(),
+            unlocked: HashSet::default(),
         }
     }
 }
@@ -219,7 +222,7 @@ impl<'a, D: Database> Loader<'a, D> {
             let (key, sku) = (cells.int(0, "sku_key")?, cells.parsed(1, "sku", Sku::parse)?);
             let slot = ItemSlot {
                 key: SkuKey(key),
-                item: cells::item(cells, 2, sku.clone())?,
+                item: Arc::new(cells::item(cells, 2, sku.clone())?),
             };
             let index = self.loaded.ws.items.load(sku, slot);
             self.loaded.items.insert(key, index);

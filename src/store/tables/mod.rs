@@ -128,8 +128,8 @@ pub(super) async fn run_in_tx<D: Database>(
     if verdict == Verdict::Abandon {
         return Ok(None);
     }
-    let changes = Changes::of(&loaded.ws);
-    if changes.is_empty() {
+    kept.changes.fill(&loaded.ws);
+    if kept.changes.is_empty() {
         return Ok(None);
     }
     if loaded.changed_unlocked() {
@@ -138,6 +138,6 @@ pub(super) async fn run_in_tx<D: Database>(
             "an order was placed at another location meanwhile".to_owned(),
         ));
     }
-    database.write(&changes).await?;
+    database.write(&kept.changes).await?;
     Ok(Some(loaded))
 }

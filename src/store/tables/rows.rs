@@ -1,6 +1,5 @@
 //! Rows that a statement is given, as one array for each column.
 
-use std::io;
 use std::ops::Range;
 use std::slice::IterMut;
 
@@ -34,15 +33,17 @@ pub(in crate::store) enum Column {
 /// Texts end to end.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Texts {
-    bytes: String,
+    text: String,
     spans: Vec<Option<Range<usize>>>,
+    /// The JSON that is being written.
+    json: Vec<u8>,
 }
 
 impl Texts {
     /// The text of a row.
     pub(in crate::store) fn get(&self, row: usize) -> Option<&str> {
         let span = self.spans.get(row)?.clone()?;
-        self.bytes.get(span)
+        self.text.get(span)
     }
 
     /// Every text, in order.
@@ -52,33 +53,19 @@ impl Texts {
 
     fn push(&mut self, text: Option<&str>) {
         let span = text.map(|text| {
-            let start = self.bytes.len();
-            self.bytes.push_str(text);
-            start..self.bytes.len()
+            let start = self.text.len();
+            self.text.push_str(text);
+            start..self.text.len()
         });
         self.spans.push(span);
     }
 
     fn push_json(&mut self, value: &impl Serialize) {
-        let start = self.bytes.len();
-        serde_json::to_writer(Utf8(&mut self.bytes), value)
-            .expect("values of the domain have texts for keys and no failing parts");
-        self.spans.push(Some(start..self.bytes.len()));
-    }
-}
-
-/// A text that JSON is written into.
-struct Utf8<'a>(&'a mut String);
-
-impl io::Write for Utf8<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let text = std::str::from_utf8(bytes).map_err(io::Error::other)?;
-        self.0.push_str(text);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        let mut json = std::mem::take(&mut self.json);
+        serde_json::to_writer(&mut json, value).expect("values of the domain have texts for keys and no failing parts");
+        self.push(Some(std::str::from_utf8(&json).expect("JSON is text")));
+        json.clear();
+        self.json = json;
     }
 }
 
@@ -109,6 +96,21 @@ impl Rows {
         RowCells {
             columns: self.columns.iter_mut(),
         }
+    }
+
+    /// Drops all rows and keeps their room, so that a round of the same size needs none anew.
+    pub(in crate::store) fn clear(&mut self) {
+        for column in &mut self.columns {
+            match column {
+                Column::Ints(cells) => cells.clear(),
+                Column::Dates(cells) => cells.clear(),
+                Column::Texts(Texts { text, spans, .. }) => {
+                    text.clear();
+                    spans.clear();
+                }
+            }
+        }
+        self.count = 0;
     }
 
     /// How many rows there are.

@@ -174,7 +174,9 @@ impl Rows {
             }
         }
         for (slot, fate) in ws.items.written() {
-            let former = self.items.insert(slot.item.sku.clone(), (slot.key, slot.item.clone()));
+            let former = self
+                .items
+                .insert(slot.item.sku.clone(), (slot.key, slot.item.as_ref().clone()));
             assert_eq!(
                 former.map(|(key, _)| key),
                 (fate == Fate::Changed).then_some(slot.key),

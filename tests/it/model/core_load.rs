@@ -6,6 +6,7 @@
 //! of the lines of queues and of holders, whole.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use holdfast::allocator::footprint::{Footprint, Wants};
 use holdfast::allocator::working_set::{
@@ -145,7 +146,7 @@ impl Rows {
                 item.sku.clone(),
                 ItemSlot {
                     key: *key,
-                    item: item.clone(),
+                    item: Arc::new(item.clone()),
                 },
             );
         }
@@ -253,7 +254,14 @@ impl Rows {
         let (location, item) = (location(ws, &key.0), ws.items.find(&key.1));
         let item = item.unwrap_or_else(|| {
             let (key, item) = self.items[&key.1].clone();
-            ws.items.load(item.sku.clone(), ItemSlot { key, item })
+            let sku = item.sku.clone();
+            ws.items.load(
+                sku,
+                ItemSlot {
+                    key,
+                    item: Arc::new(item),
+                },
+            )
         });
         if ws.stocks.find(&(location, item)).is_none() {
             ws.load_stock(location, item, self.stocks.get(key).cloned().unwrap_or_default());

@@ -258,7 +258,9 @@ impl Round for Observer<'_> {
         }
         let named = |sku: &Sku| self.ids.skus.contains(sku);
         for (_, slot) in ws.items.iter().filter(|(_, slot)| named(&slot.item.sku)) {
-            self.seen.items.insert(slot.item.sku.clone(), slot.item.clone());
+            self.seen
+                .items
+                .insert(slot.item.sku.clone(), slot.item.as_ref().clone());
         }
         let here = |index| asked(&ws.location(index).location.location_id);
         for (index, slot) in ws.stocks.iter().filter(|(_, slot)| here(slot.location)) {
