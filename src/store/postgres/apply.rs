@@ -150,7 +150,7 @@ WITH numbers AS (
 SELECT (SELECT count(*) FROM numbers), (SELECT count(*) FROM counters), (SELECT count(*) FROM directory),
     (SELECT count(*) FROM new_orders), (SELECT count(*) FROM changed_orders), (SELECT count(*) FROM new_lines),
     (SELECT count(*) FROM changed_lines), (SELECT count(*) FROM new_events),
-    set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true), pg_notify('holdfast', '')::text";
+    set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true)";
 
 const PUT_LOCATIONS: &str = "-- put_locations
 WITH written AS (

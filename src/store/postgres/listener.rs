@@ -1,11 +1,14 @@
-//! Hearing of what other instances commit: every round ends with a notification, and one task for a store waits for them.
+//! Hearing of what other instances commit, and telling them: one task for a store tells, one waits for what others tell.
 //!
-//! A notification says that something was committed, not what, and may be lost: who follows a log looks at the log.
+//! A notification says that something was committed, not what, and may be lost: who follows a log looks at the log. It is
+//! told after the commit, on a connection of its own: transactions that notify commit one after the other, each until it
+//! is on the disk, so that one that is part of a round would make the rounds of all lanes and instances wait in line.
 
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgListener, PgPoolOptions};
+use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -14,6 +17,9 @@ use super::connection::classify;
 
 /// Where rounds notify.
 const CHANNEL: &str = "holdfast";
+/// Tells of what was committed. Nothing is prepared for it: it is to work behind any pooler.
+pub(super) const TELL: &str = "-- tell
+SELECT pg_notify('holdfast', '')::text";
 /// How long it may be silent. A connection can be gone without a sign, such as a reset that is not reported or a network
 /// that swallows everything: after this time it is made anew, and whoever follows is told to look.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
@@ -22,24 +28,36 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long to rest after a connection that failed.
 const REST: Duration = Duration::from_millis(500);
 
-/// A task that listens, until it is stopped or dropped.
+/// Tasks that tell and listen, until they are stopped or dropped.
 #[derive(Debug)]
-pub(super) struct Listener {
-    nudges: watch::Receiver<u64>,
+pub(super) struct News {
+    commits: watch::Sender<u64>,
+    /// Absent behind a pooler: notifications would reach whoever gets the session next.
+    nudges: Option<watch::Receiver<u64>>,
     stop: CancellationToken,
 }
 
-impl Listener {
-    /// Listens in the background.
-    pub(super) fn start(options: &PgConnectOptions) -> Self {
-        let (nudge, nudges) = watch::channel(0);
+impl News {
+    /// Tells in the background, and listens if its session is its own.
+    pub(super) fn start(options: &PgConnectOptions, is_persistent: bool) -> Self {
         let stop = CancellationToken::new();
-        tokio::spawn(listen(options.clone(), nudge, stop.clone()));
-        Self { nudges, stop }
+        let (commits, committed) = watch::channel(0);
+        tokio::spawn(tell(options.clone(), committed, stop.clone()));
+        let nudges = is_persistent.then(|| {
+            let (nudge, nudges) = watch::channel(0);
+            tokio::spawn(listen(options.clone(), nudge, stop.clone()));
+            nudges
+        });
+        Self { commits, nudges, stop }
+    }
+
+    /// Has it told that something was committed.
+    pub(super) fn tell(&self) {
+        self.commits.send_modify(|count| *count = count.wrapping_add(1));
     }
 
     /// A number that changes with every notification, and with every connection, for what was missed between two of them.
-    pub(super) fn nudges(&self) -> watch::Receiver<u64> {
+    pub(super) fn nudges(&self) -> Option<watch::Receiver<u64>> {
         self.nudges.clone()
     }
 
@@ -49,9 +67,37 @@ impl Listener {
     }
 }
 
-impl Drop for Listener {
+impl Drop for News {
     fn drop(&mut self) {
         self.stop();
+    }
+}
+
+/// Tells what was committed since it last did. Who is not told finds it by polling, so a failure is passed over.
+async fn tell(options: PgConnectOptions, mut committed: watch::Receiver<u64>, stop: CancellationToken) {
+    let mut connection: Option<PgConnection> = None;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            changed = committed.changed() => if changed.is_err() { break },
+        }
+        let told = async {
+            let mut opened = match connection.take() {
+                Some(opened) => opened,
+                None => options.connect().await?,
+            };
+            sqlx::raw_sql(TELL).execute(&mut opened).await.map(|_| opened)
+        };
+        match told.await {
+            Ok(opened) => connection = Some(opened),
+            Err(error) => {
+                tracing::debug!(%error, "other instances were not told of a commit: {error}");
+                tokio::time::sleep(REST).await;
+            }
+        }
+    }
+    if let Some(opened) = connection {
+        drop(tokio::time::timeout(CONNECT_TIMEOUT, opened.close()).await);
     }
 }
 

@@ -34,7 +34,7 @@ use crate::domain::ids::{ConsumerId, EventSequence, InboundId, LineNumber, Locat
 use crate::domain::inbound::Inbound;
 use connection::Connection;
 pub(super) use import::Import;
-use listener::Listener;
+use listener::News;
 
 mod apply;
 mod check;
@@ -73,8 +73,7 @@ pub struct PostgresStore {
     epoch: u64,
     /// Asks whether rounds can be run.
     prober: Mutex<Option<PgConnection>>,
-    /// Absent behind a pooler: notifications would reach whoever gets the session next.
-    listener: Option<Listener>,
+    news: News,
     repeats: AtomicU64,
 }
 
@@ -108,7 +107,7 @@ impl PostgresStore {
             configs: Configs::default(),
             epoch,
             prober: Mutex::default(),
-            listener: options.is_persistent.then(|| Listener::start(&options.connect)),
+            news: News::start(&options.connect, options.is_persistent),
             repeats: AtomicU64::new(0),
             options: options.clone(),
         }
@@ -158,6 +157,7 @@ impl PostgresStore {
             None => connection.commit().await,
             Some(loaded) => {
                 connection.commit().await?;
+                self.news.tell();
                 kept.keep(&loaded);
                 Ok(())
             }
@@ -365,7 +365,7 @@ impl Store for PostgresStore {
     }
 
     fn nudges(&self) -> Option<watch::Receiver<u64>> {
-        self.listener.as_ref().map(Listener::nudges)
+        self.news.nudges()
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
@@ -384,9 +384,7 @@ impl Store for PostgresStore {
     }
 
     async fn close(&self) {
-        if let Some(listener) = &self.listener {
-            listener.stop();
-        }
+        self.news.stop();
         self.readers.close().await;
         if let Some(connection) = self.prober.lock().await.take() {
             drop(sqlx::Connection::close(connection).await);
