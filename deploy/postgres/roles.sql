@@ -84,7 +84,8 @@ BEGIN
             ('adjustments', NULL, true, false),
             ('events', NULL, true, true),
             ('log_horizons', ARRAY['location_key'], true, false),
-            ('consumers', ARRAY['location_key', 'consumer_id'], true, false)
+            ('consumers', ARRAY['location_key', 'consumer_id'], true, false),
+            ('estimated_days', ARRAY['location_key'], true, false)
         ) AS r (relname, kept, adds, deletes) ON r.relname = c.relname
         WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
             AND c.relowner = 'holdfast_owner'::regrole

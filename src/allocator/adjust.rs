@@ -4,7 +4,7 @@ use super::command::{Adjust, Change};
 use super::decision::{Adjusted, Answer};
 use super::receive::{ORDER_IDS_MAX, released_since};
 use super::working_set::{AdjustmentSlot, WorkingSet};
-use super::{Outcome, location_of, queue, replay, stocks_of};
+use super::{Outcome, estimate, location_of, queue, replay, stocks_of};
 use crate::domain::event::{Payload, ReleaseCause, RevocationCause, StockAdjusted};
 use crate::domain::quantity::UNITS_MAX;
 use crate::domain::rejection::Rejection;
@@ -53,6 +53,9 @@ pub(super) fn adjust(ws: &mut WorkingSet, command: &Adjust) -> Outcome {
     };
     let event_sequence = ws.append(location, None, Payload::StockAdjusted(event));
     let revoked = queue::settle(ws, &[stock], ReleaseCause::Adjustment, RevocationCause::UnitsLost);
+    if delta < 0 {
+        estimate::mark(ws, stock, &RevocationCause::UnitsLost.into());
+    }
     let returned = revoked.iter().map(|order| ws.order(*order).order_id.clone());
     let slot = ws.stock(stock);
     let answer = Adjusted {

@@ -2,6 +2,7 @@
 
 use super::command::{Cancel, CancelContent, CancelLine};
 use super::decision::{Answer, OrderAnswer};
+use super::risk::reassess;
 use super::working_set::{CancellationSlot, Index, OrderSlot, StockSlot, WorkingSet};
 use super::{Outcome, order_answer, order_of, queue, replay, stocks_of_order, supply};
 use crate::domain::Instant;
@@ -47,6 +48,7 @@ pub(super) fn cancel(ws: &mut WorkingSet, command: &Cancel) -> Outcome {
     } else {
         go_on(ws, order, command, &parts, refund, was_released);
     }
+    reassess(ws, order, &ReleaseCause::Cancellation.into(), None);
     for stock in stocks {
         queue::refill(ws, stock, ReleaseCause::Cancellation);
     }
@@ -175,16 +177,19 @@ fn take_off(ws: &mut WorkingSet, order: Index<OrderSlot>, part: &CancelLine, sto
         .checked_add(refund)
         .expect("refunds sum to at most the line's price");
     let left_queue = line.lacking.is_zero() && !from_backlog.is_zero();
+    let was_late = line.is_late && left_queue;
+    line.is_late &= !left_queue;
     slot.order.lacking -= from_backlog;
     slot.changed_lines.push(part.line_number);
 
     let stock = index_of(part.line_number).and_then(|at| stocks.get(at).copied());
     if let Some(stock) = stock {
         let stock = ws.stocks.change(stock);
-        stock.stock.backlog -= from_backlog;
+        let place = (sequence, part.line_number);
+        stock.stock.lack_less(place, from_backlog);
         stock.stock.allocated -= units - from_backlog;
         if left_queue {
-            stock.leave_queue((sequence, part.line_number));
+            stock.leave_queue(place, was_late);
         }
     }
     refund
@@ -311,6 +316,7 @@ pub(super) fn lapse(ws: &mut WorkingSet, order: Index<OrderSlot>, stocks: &[Inde
         lines,
     };
     ws.append(location, Some(order), Payload::OrderLapsed(lapsed));
+    reassess(ws, order, &ReleaseCause::Lapse.into(), None);
 }
 
 fn units_of(order: &Order, parts: &[CancelLine]) -> Vec<LineUnits> {

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use super::decision::Answer;
 use super::promise::Today;
 use super::working_set::{Index, ItemSlot, LocationSlot, StockSlot, WorkingSet};
-use super::{Outcome, Refusal, queue};
+use super::{Outcome, Refusal, day, estimate, queue};
 use crate::domain::catalog::{Item, Location};
 use crate::domain::event::{Payload, ReleaseCause, RevocationCause, SafetyStockChanged};
 use crate::domain::ids::{EventSequence, InboundKey, Sequence};
+use crate::domain::risk::{Cause, CauseKind};
 
 /// Creates a location or replaces it whole; the same content is a repeat. Its calendar's version is the server's
 /// and grows with each change of the calendar.
@@ -42,11 +43,19 @@ pub(super) fn put_location(ws: &mut WorkingSet, asked: &Location) -> Outcome {
         Some(index) => index,
         None => create_location(ws, &location, today),
     };
+    let former = &ws.location(index).location;
+    let is_estimated = former.calendar.version == location.calendar.version
+        && former.inbound_buffer_percent == location.inbound_buffer_percent;
     let slot = ws.locations.change(index);
     slot.location = location.clone();
     slot.config_changed = true;
     slot.today = today;
     ws.append(index, None, Payload::LocationChanged(location.clone()));
+    if found.is_none() {
+        day::begin(ws, index, None);
+    } else if !is_estimated {
+        day::begin(ws, index, Some(Cause::of(CauseKind::CalendarChanged)));
+    }
     Ok(Answer::Location {
         location,
         replayed: false,
@@ -69,7 +78,7 @@ fn create_location(ws: &mut WorkingSet, location: &Location, today: Today) -> In
 }
 
 /// Creates an item or replaces it whole; the same content is a repeat. Where its safety stock changes, every location
-/// that has units of it or waits for some allocates anew.
+/// that has units of it or waits for some allocates anew; where that or its lead time changes, they estimate anew.
 pub(super) fn put_item(ws: &mut WorkingSet, asked: &Item) -> Outcome {
     let item = asked.clone();
     let Some(index) = ws.find_item(&asked.sku) else {
@@ -89,18 +98,26 @@ pub(super) fn put_item(ws: &mut WorkingSet, asked: &Item) -> Outcome {
         return Ok(Answer::Item { item, replayed: true });
     }
     let moved = stored.safety_stock != item.safety_stock;
-    let stocks = if moved { stocks_with(ws, index)? } else { Vec::new() };
+    let dated = stored.lead_time_days != item.lead_time_days;
+    let stocks = if moved || dated {
+        stocks_with(ws, index)?
+    } else {
+        Vec::new()
+    };
 
     // ---- nothing can fail from here on ----
     ws.items.change(index).item = Arc::new(item.clone());
     for stock in stocks {
-        let location = ws.stock(stock).location;
-        let changed = SafetyStockChanged {
-            sku: item.sku.clone(),
-            safety_stock: item.safety_stock,
-        };
-        ws.append(location, None, Payload::SafetyStockChanged(changed));
-        queue::settle(ws, &[stock], ReleaseCause::SafetyStock, RevocationCause::SafetyStock);
+        if moved {
+            let location = ws.stock(stock).location;
+            let changed = SafetyStockChanged {
+                sku: item.sku.clone(),
+                safety_stock: item.safety_stock,
+            };
+            ws.append(location, None, Payload::SafetyStockChanged(changed));
+            queue::settle(ws, &[stock], ReleaseCause::SafetyStock, RevocationCause::SafetyStock);
+        }
+        estimate::mark(ws, stock, &Cause::of(CauseKind::ItemChanged));
     }
     Ok(Answer::Item { item, replayed: false })
 }

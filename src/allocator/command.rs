@@ -41,6 +41,8 @@ pub enum Command {
     ContinueRefill(ContinueRefill),
     /// Cancel what has lapsed at a location where nothing else runs.
     Lapse(LocationId),
+    /// Estimate a part of what waits anew.
+    Reestimate(Reestimate),
 }
 
 /// Place an order.
@@ -202,6 +204,15 @@ pub struct ContinueRefill {
     pub sku: Sku,
 }
 
+/// Estimate a part of what waits anew.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Reestimate {
+    /// Where.
+    pub location_id: LocationId,
+    /// The queue of a SKU; `None` to go through the location, on a new day or with another calendar.
+    pub sku: Option<Sku>,
+}
+
 impl Command {
     /// What decides the lane that runs it: its location where it names one, so that a location's commands stay in order.
     #[must_use]
@@ -223,6 +234,7 @@ impl Command {
             Self::PutLocation(location) => location.location_id.as_str(),
             Self::PutItem(item) => item.sku.as_str(),
             Self::ContinueRefill(command) => command.location_id.as_str(),
+            Self::Reestimate(command) => command.location_id.as_str(),
         }
     }
 }

@@ -53,6 +53,8 @@ pub enum Answer {
     Refilled,
     /// What had lapsed is cancelled.
     Lapsed,
+    /// A part of what waits is estimated anew.
+    Reestimated,
 }
 
 /// An order as it stands.

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 
 use super::command::{Change, Command, ReserveLine};
+use super::estimate::{self, ESTIMATE_LINES_MAX};
 use super::working_set::{OrderSlot, WorkingSet};
 use crate::domain::ids::{AdjustmentId, InboundId, LocationId, OrderId, ReceiptId, Sku};
 use crate::domain::quantity::Units;
@@ -46,6 +47,8 @@ pub struct Footprint {
     pub adjustments: Vec<(LocationId, AdjustmentId)>,
     /// Inbounds named, or ids claimed.
     pub inbounds: Vec<(LocationId, InboundId)>,
+    /// Locations of which it is needed as of when their dates were estimated.
+    pub days: Vec<LocationId>,
 }
 
 impl Footprint {
@@ -113,6 +116,7 @@ impl Footprint {
             Command::PutLocation(location) => {
                 self.catalog = true;
                 self.locations.push(location.location_id.clone());
+                self.days.push(location.location_id.clone());
             }
             Command::PutItem(item) => {
                 self.catalog = true;
@@ -121,6 +125,13 @@ impl Footprint {
             Command::ContinueRefill(c) => {
                 self.locations.push(c.location_id.clone());
                 self.skus.push((c.location_id.clone(), c.sku.clone()));
+            }
+            Command::Reestimate(c) => {
+                self.locations.push(c.location_id.clone());
+                match &c.sku {
+                    Some(sku) => self.skus.push((c.location_id.clone(), sku.clone())),
+                    None => self.days.push(c.location_id.clone()),
+                }
             }
         }
     }
@@ -148,6 +159,7 @@ impl Footprint {
         settle(&mut self.receipts);
         settle(&mut self.adjustments);
         settle(&mut self.inbounds);
+        settle(&mut self.days);
     }
 }
 
@@ -169,6 +181,10 @@ pub struct Wants {
     pub stocks: Vec<(LocationId, Sku)>,
     /// Loaded orders of which units ahead are to be told. Only readers ask: it costs a walk along the queue.
     pub ahead: Vec<OrderId>,
+    /// Lines of queues that are estimated anew, each with how many from where its walk is.
+    pub estimates: BTreeMap<(LocationId, Sku), i64>,
+    /// Locations that are gone through, from where their walk is.
+    pub location_walks: Vec<LocationId>,
 }
 
 impl Wants {
@@ -220,6 +236,7 @@ struct Planner<'a> {
     ws: &'a WorkingSet,
     wants: Wants,
     lines_left: i64,
+    estimates_left: i64,
     /// Units asked for so far, by position of the stock.
     asked: Vec<Units>,
 }
@@ -230,6 +247,7 @@ impl<'a> Planner<'a> {
             ws,
             wants: Wants::default(),
             lines_left: REFILL_LINES_MAX,
+            estimates_left: ESTIMATE_LINES_MAX,
             asked: vec![Units::ZERO; ws.stocks.len()],
         }
     }
@@ -266,6 +284,7 @@ impl<'a> Planner<'a> {
                 self.lines_left = lines_left;
             }
             Command::PutItem(item) => self.freed_by_safety_stock(item),
+            Command::Reestimate(c) => estimate::plan(&mut self.wants, self.ws, c, &mut self.estimates_left),
             Command::AcknowledgeRelease(_)
             | Command::Confirm(_)
             | Command::Lapse(_)

@@ -54,8 +54,8 @@ fn locations_of(ws: &WorkingSet, command: &Command) -> BTreeSet<Index<LocationSl
             let ids = ids.into_iter().flatten();
             return ids.filter_map(|id| ws.locations.find(&id)).collect();
         }
-        // What it gives out was freed before.
-        Command::ContinueRefill(_) => None,
+        // What it gives out, or looks at, was freed before.
+        Command::ContinueRefill(_) | Command::Reestimate(_) => None,
     };
     location.into_iter().collect()
 }

@@ -19,7 +19,9 @@ mod cancel;
 mod catalog;
 pub mod command;
 mod confirm;
+pub mod day;
 pub mod decision;
+pub mod estimate;
 pub mod explain;
 pub mod footprint;
 pub mod invariants;
@@ -30,6 +32,7 @@ pub mod quote;
 mod receive;
 mod replay;
 mod reserve;
+mod risk;
 mod ship;
 mod slot;
 mod sourcing;
@@ -37,7 +40,7 @@ mod supply;
 mod table;
 pub mod working_set;
 
-use command::{Command, ContinueRefill};
+use command::{Command, ContinueRefill, Reestimate};
 use decision::{Answer, Decision};
 use working_set::{Index, LocationSlot, OrderSlot, StockSlot, WorkingSet};
 
@@ -66,6 +69,7 @@ pub fn decide(ws: &mut WorkingSet, command: &Command) -> Decision {
         Command::PutItem(c) => catalog::put_item(ws, c),
         Command::ContinueRefill(c) => Ok(continue_refill(ws, c)),
         Command::Lapse(_) => Ok(Answer::Lapsed),
+        Command::Reestimate(c) => Ok(reestimate(ws, c)),
     };
     if !ws.missing.is_empty() {
         return Decision::Missing;
@@ -100,6 +104,22 @@ fn continue_refill(ws: &mut WorkingSet, command: &ContinueRefill) -> Answer {
         queue::go_on(ws, stock);
     }
     Answer::Refilled
+}
+
+fn reestimate(ws: &mut WorkingSet, command: &Reestimate) -> Answer {
+    match &command.sku {
+        None => {
+            if let Some(location) = ws.locations.find(&command.location_id) {
+                day::walk(ws, location);
+            }
+        }
+        Some(sku) => {
+            if let Some(stock) = ws.find_stock_of(&command.location_id, sku) {
+                estimate::walk(ws, stock);
+            }
+        }
+    }
+    Answer::Reestimated
 }
 
 fn location_of(ws: &WorkingSet, location_id: &LocationId) -> Result<Index<LocationSlot>, Rejection> {

@@ -5,7 +5,9 @@
 //! [`lose`] restore that after any change of supply: every command that frees or takes units ends in one of them.
 
 use super::Refusal;
+use super::estimate;
 use super::footprint::REFILL_LINES_MAX;
+use super::risk::reassess;
 use super::working_set::{Index, Known, OrderSlot, Place, StockSlot, WorkingSet};
 use crate::domain::Date;
 use crate::domain::event::{LineUnits, OrderReleased, Payload, ReleaseCause, ReleaseRevoked, RevocationCause};
@@ -19,6 +21,7 @@ use crate::domain::stock::PendingRefill;
 /// At most [`REFILL_LINES_MAX`] lines are filled in a round; what is left is noted on the counters and goes on in
 /// the next rounds.
 pub(super) fn refill(ws: &mut WorkingSet, stock: Index<StockSlot>, cause: ReleaseCause) {
+    estimate::mark(ws, stock, &cause.into());
     let ship_by_date = ws.location(ws.stock(stock).location).today.ship;
     let begun = ws.stock(stock).stock.pending_refill.clone();
     fill(ws, stock, &begun.unwrap_or(PendingRefill { cause, ship_by_date }));
@@ -68,6 +71,8 @@ fn fill(ws: &mut WorkingSet, stock: Index<StockSlot>, refill: &PendingRefill) {
         give(ws, stock, order, place.1, free);
         if ws.order(order).state == OrderState::Waiting && ws.order(order).lacking.is_zero() {
             release(ws, order, refill.cause, refill.ship_by_date);
+        } else if ws.order(order).at_risk {
+            reassess(ws, order, &refill.cause.into(), None);
         }
     }
 }
@@ -97,12 +102,14 @@ fn want_queue(ws: &mut WorkingSet, stock: Index<StockSlot>, free: Units) {
 fn give(ws: &mut WorkingSet, stock: Index<StockSlot>, order: Index<OrderSlot>, number: LineNumber, free: Units) {
     let given = shift_line(ws, order, number, |line_lacking, _| free.min(line_lacking), true);
     let place = (ws.order(order).sequence, number);
-    let full = ws.order(order).line(number).is_some_and(|line| line.lacking.is_zero());
+    let slot = ws.orders.change(order);
+    let line = slot.order.line_mut(number).filter(|line| line.lacking.is_zero());
+    let was_late = line.map(|line| std::mem::take(&mut line.is_late));
     let slot = ws.stocks.change(stock);
     slot.stock.allocated += given;
-    slot.stock.backlog -= given;
-    if full {
-        slot.leave_queue(place);
+    slot.stock.lack_less(place, given);
+    if let Some(was_late) = was_late {
+        slot.leave_queue(place, was_late);
     }
 }
 
@@ -116,9 +123,20 @@ fn take(
 ) -> Units {
     let taken = shift_line(ws, order, number, |_, held| wanted.min(held), false);
     let place = (ws.order(order).sequence, number);
+    let slot = ws.orders.change(order);
+    let at_risk = slot.order.at_risk;
+    let line = slot.order.line_mut(number).filter(|line| line.lacking == taken);
+    // What was at risk stays so until its lines are estimated anew.
+    let is_late = line.is_some_and(|line| {
+        line.is_late = at_risk;
+        at_risk
+    });
     let slot = ws.stocks.change(stock);
     slot.stock.allocated -= taken;
-    slot.stock.backlog += taken;
+    slot.stock.lack_more(place, taken);
+    if is_late {
+        slot.stock.count_late(true);
+    }
     slot.queue.insert(place, order);
     taken
 }
@@ -162,6 +180,7 @@ pub(super) fn release(ws: &mut WorkingSet, order: Index<OrderSlot>, cause: Relea
         lines: remaining_lines(released),
     };
     ws.append(location, Some(order), Payload::OrderReleased(event));
+    reassess(ws, order, &cause.into(), None);
 }
 
 /// What is left of an order's lines.
@@ -324,6 +343,9 @@ pub(super) fn settle(
     stocks.dedup();
     for stock in stocks {
         refill(ws, stock, release);
+        if !revoked.is_empty() {
+            estimate::mark(ws, stock, &revocation.into());
+        }
     }
     revoked
 }

@@ -2,8 +2,9 @@
 
 use super::command::Ship;
 use super::decision::Answer;
+use super::risk::reassess;
 use super::working_set::{Index, OrderSlot, StockSlot, WorkingSet};
-use super::{Outcome, order_answer, order_of, queue, replay, stocks_of_order};
+use super::{Outcome, estimate, order_answer, order_of, queue, replay, stocks_of_order};
 use crate::domain::event::{LineUnits, OrderShipped, OrderShippedAfterCancel, Payload, ReleaseCause, RevocationCause};
 use crate::domain::order::{OrderLine, OrderState};
 use crate::domain::quantity::Units;
@@ -57,6 +58,7 @@ pub(super) fn confirm_shipment(ws: &mut WorkingSet, command: &Ship) -> Outcome {
             lines,
         }),
     );
+    reassess(ws, order, &ReleaseCause::Purchase.into(), None);
     Ok(answered(ws, order, false))
 }
 
@@ -114,6 +116,9 @@ pub(super) fn report_shipped_after_cancel(ws: &mut WorkingSet, command: &Ship) -
     // All units are gone at once: no SKU is given out anew while another still counts units that left.
     let stocks: Vec<_> = taken.iter().map(|(stock, _)| *stock).collect();
     queue::settle(ws, &stocks, ReleaseCause::Adjustment, RevocationCause::UnitsLost);
+    for stock in stocks {
+        estimate::mark(ws, stock, &RevocationCause::UnitsLost.into());
+    }
     Ok(answered(ws, order, false))
 }
 

@@ -7,7 +7,6 @@ use super::command::{AdjustContent, CancelContent, CancelLine, ReceiveContent};
 use super::decision::{Adjusted, Received};
 use super::promise::Today;
 use super::table::Index;
-use crate::domain::Date;
 use crate::domain::catalog::{Item, Location};
 use crate::domain::ids::{
     AdjustmentId, EventSequence, InboundId, InboundKey, LineNumber, LocationKey, RequestId, Sequence, SkuKey,
@@ -16,7 +15,9 @@ use crate::domain::inbound::Inbound;
 use crate::domain::money::Money;
 use crate::domain::order::Order;
 use crate::domain::quantity::Units;
+use crate::domain::risk::LocationWalk;
 use crate::domain::stock::Stock;
+use crate::domain::{Date, Instant};
 
 /// A location, with the numbers that it gives out.
 #[derive(Debug, Clone)]
@@ -65,11 +66,62 @@ pub struct StockSlot {
     pub inbounds: Option<Vec<OpenInbound>>,
     /// Whether every line that holds units is loaded.
     pub holders_known: bool,
+    /// Lines that a walk of estimates looks at, once they are loaded.
+    pub waiting: Option<WaitingPage>,
+}
+
+/// Lines of a queue that follow each other.
+#[derive(Debug, Clone)]
+pub struct WaitingPage {
+    /// The lines, oldest first.
+    pub lines: Vec<WaitingLine>,
+    /// Whether none comes after them.
+    pub is_last: bool,
+}
+
+/// What a walk of estimates looks at of a line that lacks units.
+#[derive(Debug, Clone)]
+pub struct WaitingLine {
+    /// Its place.
+    pub place: Place,
+    /// Units that it lacks.
+    pub lacking: Units,
+    /// Whether it was late when it was last estimated.
+    pub is_late: bool,
+    /// The date promised to its customer.
+    pub promised_ship_date: Date,
+}
+
+/// As of when the dates of a location were estimated.
+#[derive(Debug, Clone)]
+pub struct DaySlot {
+    /// Which location.
+    pub location: Index<LocationSlot>,
+    /// When its walk began.
+    pub begun_at: Instant,
+    /// When today ends there, or its orders begin to count for the next day.
+    pub next_at: Instant,
+    /// How far the location is gone through; `None` when that is done.
+    pub walk: Option<LocationWalk>,
+}
+
+/// A part of a location that is gone through.
+#[derive(Debug, Clone, Default)]
+pub struct LocationPage {
+    /// Counters of SKUs that orders wait for.
+    pub stocks: Vec<Index<StockSlot>>,
+    /// Orders.
+    pub orders: Vec<Index<OrderSlot>>,
+    /// The key of the last row that was looked at; `None` when none comes after it.
+    pub last: Option<i64>,
 }
 
 impl StockSlot {
     /// Takes a line that lacks nothing any more out of the queue.
-    pub(super) fn leave_queue(&mut self, place: Place) {
+    pub(super) fn leave_queue(&mut self, place: Place, was_late: bool) {
+        if was_late {
+            self.stock.count_late(false);
+        }
         self.queue.remove(&place);
         self.queue_left = self.queue_left.saturating_add(1);
     }

@@ -1,14 +1,17 @@
 //! Expected receipts: put, moved, shrunk, closed. Estimates follow them, promises do not.
 
+use std::collections::BTreeSet;
+
 use super::command::{CloseInbound, PutInbound};
 use super::decision::{Answer, InboundAnswer};
-use super::working_set::{InboundSlot, Index, LocationSlot, OpenInbound, WorkingSet};
-use super::{Outcome, location_of, stocks_of};
+use super::working_set::{InboundSlot, Index, LocationSlot, OpenInbound, StockSlot, WorkingSet};
+use super::{Outcome, Refusal, estimate, location_of, stocks_of};
 use crate::domain::event::Payload;
 use crate::domain::ids::{EventSequence, Sku};
 use crate::domain::inbound::{Inbound, InboundLine, InboundState};
 use crate::domain::quantity::Units;
 use crate::domain::rejection::Rejection;
+use crate::domain::risk::{Cause, CauseKind};
 
 /// Creates an inbound or replaces it whole; what came for it stays counted. The same content is a repeat.
 /// Refused for the first of: no such location, no such SKUs.
@@ -20,9 +23,11 @@ pub(super) fn put_inbound(ws: &mut WorkingSet, command: &PutInbound) -> Outcome 
         return Ok(answer(ws, inbound, EventSequence(0), true));
     }
 
-    // ---- nothing can fail from here on ----
     let former = found.map(|inbound| ws.inbounds.get(inbound).inbound.clone());
     let inbound = replaced(command, former.as_ref());
+    let delayed = changes(ws, location, former.as_ref(), &inbound)?;
+
+    // ---- nothing can fail from here on ----
     let index = match found {
         Some(index) => {
             ws.inbounds.change(index).inbound = inbound;
@@ -34,7 +39,9 @@ pub(super) fn put_inbound(ws: &mut WorkingSet, command: &PutInbound) -> Outcome 
     if let Some(former) = former {
         note_gone(ws, index, &former);
     }
-    Ok(changed(ws, index))
+    let answer = changed(ws, index);
+    mark_all(ws, &delayed);
+    Ok(answer)
 }
 
 /// Drops what is left of an inbound; closing it twice is a repeat. Refused for the first of: no such location,
@@ -47,10 +54,66 @@ pub(super) fn close_inbound(ws: &mut WorkingSet, command: &CloseInbound) -> Outc
         return Ok(answer(ws, inbound, EventSequence(0), true));
     }
 
+    let former = ws.inbounds.get(inbound).inbound.clone();
+    let closed = Inbound {
+        state: InboundState::Closed,
+        ..former.clone()
+    };
+    let delayed = changes(ws, location, Some(&former), &closed)?;
+
     // ---- nothing can fail from here on ----
-    ws.inbounds.change(inbound).inbound.state = InboundState::Closed;
+    ws.inbounds.change(inbound).inbound = closed;
     note_open(ws, inbound);
-    Ok(changed(ws, inbound))
+    let answer = changed(ws, inbound);
+    mark_all(ws, &delayed);
+    Ok(answer)
+}
+
+/// The counters of which an inbound comes to bring other units, or on another day, and what that is to be called.
+fn changes(
+    ws: &mut WorkingSet,
+    location: Index<LocationSlot>,
+    former: Option<&Inbound>,
+    inbound: &Inbound,
+) -> Result<Vec<(Index<StockSlot>, Cause)>, Refusal> {
+    let lines = former
+        .into_iter()
+        .flat_map(|inbound| &inbound.lines)
+        .chain(&inbound.lines);
+    let skus: BTreeSet<_> = lines.map(|line| line.sku.clone()).collect();
+    let (mut changes, mut is_missing) = (Vec::new(), false);
+    for sku in &skus {
+        let before = former.map_or(Units::ZERO, |inbound| inbound.open_quantity(sku));
+        let after = inbound.open_quantity(sku);
+        let moved = former.is_some_and(|former| former.expected_date != inbound.expected_date);
+        let kind = if inbound.state == InboundState::Closed {
+            CauseKind::InboundClosed
+        } else if moved && !before.is_zero() && !after.is_zero() {
+            CauseKind::InboundMoved
+        } else if after < before {
+            CauseKind::InboundShrunk
+        } else {
+            CauseKind::InboundAdded
+        };
+        if before == after && kind != CauseKind::InboundMoved {
+            continue;
+        }
+        match super::stock_at(ws, location, sku) {
+            Some(stock) => changes.push((stock, Cause::of_inbound(kind, &inbound.inbound_id))),
+            None => is_missing = true,
+        }
+    }
+    if is_missing {
+        Err(Refusal::Deferred)
+    } else {
+        Ok(changes)
+    }
+}
+
+fn mark_all(ws: &mut WorkingSet, delayed: &[(Index<StockSlot>, Cause)]) {
+    for (stock, cause) in delayed {
+        estimate::mark(ws, *stock, cause);
+    }
 }
 
 fn same(command: &PutInbound, inbound: &Inbound) -> bool {

@@ -8,16 +8,16 @@
 //! The commands of a round, the lines of the orders that they name, and at most
 //! [`REFILL_LINES_MAX`] lines of queues; only a loss of units loads every holder of the SKU.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use foldhash::HashMap;
 
-use super::command::ContinueRefill;
+use super::command::{ContinueRefill, Reestimate};
 use super::footprint::{LAPSES_MAX, REFILL_LINES_MAX, Wants};
 use super::promise::Today;
 pub use super::slot::{
-    AdjustmentSlot, CancellationSlot, CatalogKeys, Due, InboundSlot, ItemSlot, Known, LocationSlot, OpenInbound,
-    OrderSlot, Place, ReceiptSlot, StockSlot,
+    AdjustmentSlot, CancellationSlot, CatalogKeys, DaySlot, Due, InboundSlot, ItemSlot, Known, LocationPage,
+    LocationSlot, OpenInbound, OrderSlot, Place, ReceiptSlot, StockSlot, WaitingLine, WaitingPage,
 };
 use super::table::Table;
 pub use super::table::{Fate, Index};
@@ -55,6 +55,10 @@ pub struct WorkingSet {
     pub receipts: Table<(Index<LocationSlot>, ReceiptId), ReceiptSlot>,
     /// Adjustments by location and id.
     pub adjustments: Table<(Index<LocationSlot>, AdjustmentId), AdjustmentSlot>,
+    /// As of when the dates of locations were estimated.
+    pub days: Table<Index<LocationSlot>, DaySlot>,
+    /// Parts of locations that are gone through.
+    pub pages: BTreeMap<Index<LocationSlot>, LocationPage>,
     /// Tentative orders that have lapsed and hold units still, by location.
     pub due: BTreeMap<Index<LocationSlot>, Due>,
     /// Events to append, in order.
@@ -69,6 +73,8 @@ pub struct WorkingSet {
     pub(super) lapse_lines_filled: i64,
     /// Counters whose refill was cut by the command that is being decided.
     pub(super) cut: Vec<Index<StockSlot>>,
+    /// What the command that is being decided left to be estimated anew.
+    pub(super) to_estimate: BTreeSet<Reestimate>,
     orders_by_place: HashMap<(Index<LocationSlot>, Sequence), Index<OrderSlot>>,
 }
 
@@ -87,6 +93,8 @@ impl WorkingSet {
             cancellations: Table::default(),
             receipts: Table::default(),
             adjustments: Table::default(),
+            days: Table::default(),
+            pages: BTreeMap::new(),
             due: BTreeMap::new(),
             events: Vec::new(),
             missing: Wants::default(),
@@ -94,6 +102,7 @@ impl WorkingSet {
             refill_lines_left: REFILL_LINES_MAX,
             lapse_lines_filled: 0,
             cut: Vec::new(),
+            to_estimate: BTreeSet::new(),
             orders_by_place: HashMap::default(),
         }
     }
@@ -141,6 +150,7 @@ impl WorkingSet {
             queue_left: 0,
             inbounds: None,
             holders_known,
+            waiting: None,
         };
         self.stocks.load((location, item), slot)
     }
@@ -198,6 +208,11 @@ impl WorkingSet {
             .map(|stock| self.stock_ids(stock))
             .map(|(location_id, sku)| ContinueRefill { location_id, sku });
         named.collect()
+    }
+
+    /// What the last command left to be estimated anew, and is not done.
+    pub fn take_to_estimate(&mut self) -> BTreeSet<Reestimate> {
+        std::mem::take(&mut self.to_estimate)
     }
 
     /// The order at a place, if it is loaded.

@@ -139,6 +139,17 @@ impl Calendar {
         }
     }
 
+    /// The first instant after `now` at which a day begins, or its cut-off comes: until then today stays today.
+    #[must_use]
+    pub fn next_change(&self, now: Instant) -> Instant {
+        let date = self.local_date(now);
+        let midnight = self.first_instant(next(date).and_time(NaiveTime::MIN));
+        let cutoff = self.cutoff.map(|cutoff| self.first_instant(date.and_time(cutoff)));
+        cutoff
+            .filter(|cutoff| *cutoff > now)
+            .map_or(midnight, |cutoff| cutoff.min(midnight))
+    }
+
     /// The instant of a local time: the earlier of two, and the first instant after the gap for none.
     fn first_instant(&self, local: NaiveDateTime) -> Instant {
         match self.time_zone.from_local_datetime(&local) {

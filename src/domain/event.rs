@@ -9,6 +9,7 @@ use super::inbound::Inbound;
 use super::money::{Amount, Currency, Money};
 use super::order::{Basis, Parcel, Recipient, Terms};
 use super::quantity::{Quantity, Units};
+use super::risk::RiskChanged;
 use super::{Date, Instant};
 
 /// One event of a location's log.
@@ -58,6 +59,10 @@ pub enum Payload {
     LocationChanged(Location),
     /// An item's safety stock changed where the location has the item.
     SafetyStockChanged(SafetyStockChanged),
+    /// An order's estimate passed its promise, or nobody can name one any more.
+    PromiseAtRisk(RiskChanged),
+    /// An order that was at risk is estimated in time.
+    PromiseRecovered(RiskChanged),
 }
 
 impl Payload {
@@ -80,6 +85,8 @@ impl Payload {
             Self::InboundChanged(_) => "inbound_changed",
             Self::LocationChanged(_) => "location_changed",
             Self::SafetyStockChanged(_) => "safety_stock_changed",
+            Self::PromiseAtRisk(_) => "promise_at_risk",
+            Self::PromiseRecovered(_) => "promise_recovered",
         }
     }
 }

@@ -33,6 +33,7 @@ pub mod money;
 pub mod order;
 pub mod quantity;
 pub mod rejection;
+pub mod risk;
 pub mod stock;
 
 /// An instant, always UTC.

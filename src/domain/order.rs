@@ -192,6 +192,8 @@ pub struct OrderLine {
     pub cancelled: Units,
     /// How much of the rest has no unit allocated; zero unless the order is open.
     pub lacking: Units,
+    /// Whether what it lacks comes too late for the order's promise, as it was last estimated.
+    pub is_late: bool,
     /// What was paid for the whole line.
     pub price: Option<Amount>,
     /// How much of that was refunded.
@@ -239,6 +241,8 @@ pub struct Order {
     pub state: OrderState,
     /// Units that its lines lack, summed; zero unless it is open.
     pub lacking: Units,
+    /// Whether it is open and late for its promise, as its last events say.
+    pub at_risk: bool,
     /// The currency of all its prices.
     pub currency: Option<Currency>,
     /// When it was accepted.

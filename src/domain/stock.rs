@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Date;
 use super::event::ReleaseCause;
+use super::ids::{LineNumber, Sequence};
 use super::quantity::Units;
+use super::risk::Cause;
 
 /// What a location has of a SKU, and what its open orders lack.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -17,6 +19,43 @@ pub struct Stock {
     pub backlog: Units,
     /// A refill that was cut and goes on in the next rounds; `None` when the counters are final.
     pub pending_refill: Option<PendingRefill>,
+    /// Lines of the queue that are late for the promise of their order, as they were last estimated.
+    pub late_lines: i64,
+    /// The lines of the queue are to be estimated anew; `None` when they are as estimated.
+    pub pending_estimate: Option<PendingEstimate>,
+}
+
+/// A walk along a queue that estimates its lines anew, in parts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingEstimate {
+    /// What changed.
+    pub cause: Cause,
+    /// The last line that was looked at; `None` before the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<(Sequence, LineNumber)>,
+    /// Units that the lines up to there lack.
+    pub ahead: Units,
+    /// What changed since the walk began: once it ends, another one begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<Cause>,
+}
+
+impl PendingEstimate {
+    /// A walk that begins at the head.
+    #[must_use]
+    pub fn begin(cause: Cause) -> Self {
+        Self {
+            cause,
+            after: None,
+            ahead: Units::ZERO,
+            again: None,
+        }
+    }
+
+    /// What the lines that were looked at lack, if the line at a place is one of them.
+    fn ahead_at(&mut self, place: (Sequence, LineNumber)) -> Option<&mut Units> {
+        (self.after >= Some(place)).then_some(&mut self.ahead)
+    }
 }
 
 /// Why and as of when a refill that was cut into parts goes on.
@@ -49,6 +88,28 @@ impl Stock {
         } else {
             Units::ZERO
         }
+    }
+
+    /// Lowers the backlog by what the line at a place lacks no more.
+    pub fn lack_less(&mut self, place: (Sequence, LineNumber), units: Units) {
+        self.backlog -= units;
+        if let Some(ahead) = self.pending_estimate.as_mut().and_then(|walk| walk.ahead_at(place)) {
+            *ahead -= units;
+        }
+    }
+
+    /// Raises the backlog by what the line at a place lacks anew.
+    pub fn lack_more(&mut self, place: (Sequence, LineNumber), units: Units) {
+        self.backlog += units;
+        if let Some(ahead) = self.pending_estimate.as_mut().and_then(|walk| walk.ahead_at(place)) {
+            *ahead += units;
+        }
+    }
+
+    /// Counts a line that became late, or stopped being it.
+    pub fn count_late(&mut self, is_late: bool) {
+        let lines = if is_late { 1 } else { -1 };
+        self.late_lines = self.late_lines.saturating_add(lines);
     }
 
     /// Units missing to the safety stock, which arrivals refill first (`RULES.md` R5).

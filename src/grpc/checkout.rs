@@ -16,7 +16,6 @@ use super::stream::Answers;
 use crate::allocator::command::Command;
 use crate::allocator::decision::OrderAnswer;
 use crate::domain::ids::{OrderId, Sequence};
-use crate::domain::order::OrderState;
 use crate::domain::rejection::Rejection;
 use crate::proto::holdfast::v1 as pb;
 use crate::store::{OrderAt, OrderFilter, Page};
@@ -111,16 +110,9 @@ impl CheckoutService for Checkout {
 
 /// Goes through the orders that the store's filters let pass, by chunks, and keeps those that pass every filter as
 /// they stand when they are looked at.
-async fn list_orders(context: &Context, mut asked: Orders) -> Result<pb::ListOrdersResponse, Status> {
+async fn list_orders(context: &Context, asked: Orders) -> Result<pb::ListOrdersResponse, Status> {
     context.ask(LocationOf(asked.filter.location_id.clone())).await?;
-    if !narrow(&mut asked) {
-        return Ok(pb::ListOrdersResponse::default());
-    }
-    let limit = if asked.at_risk.is_some() {
-        CHUNK
-    } else {
-        asked.paging.limit.saturating_add(1).min(CHUNK)
-    };
+    let limit = asked.paging.limit.saturating_add(1).min(CHUNK);
     let mut filling = Filling::new(asked.paging.limit);
     let mut after = asked.paging.after;
     let mut looked_at = 0;
@@ -131,7 +123,7 @@ async fn list_orders(context: &Context, mut asked: Orders) -> Result<pb::ListOrd
         let ids: Vec<OrderId> = listed.into_iter().map(|(_, id)| id).collect();
         for order in context.ask(OrdersById(ids)).await? {
             let sequence = Sequence(order.sequence);
-            if passes(&order, &asked.filter, asked.at_risk) && !filling.push(order) {
+            if passes(&order, &asked.filter) && !filling.push(order) {
                 let next_page_token = after.map(|after| asked.paging.token(&after)).unwrap_or_default();
                 return Ok(pb::ListOrdersResponse {
                     orders: filling.entries,
@@ -163,25 +155,13 @@ async fn candidates(context: &Context, filter: &OrderFilter, page: Page<Sequence
         .await
 }
 
-/// Only open orders are at risk, so no others need to be looked at; `false` when none are left to be.
-fn narrow(asked: &mut Orders) -> bool {
-    if asked.at_risk != Some(true) {
-        return true;
-    }
-    let states = &mut asked.filter.states;
-    if states.is_empty() {
-        *states = OrderState::ALL.to_vec();
-    }
-    states.retain(|state| state.is_open());
-    !states.is_empty()
-}
-
-/// Whether an order passes the filters still: it may have moved on since it was listed.
-fn passes(order: &pb::Order, filter: &OrderFilter, at_risk: Option<bool>) -> bool {
+/// Whether an order passes the filters still: it may have moved on since it was listed, and its date since it was last
+/// estimated.
+fn passes(order: &pb::Order, filter: &OrderFilter) -> bool {
     let in_state = filter.states.is_empty()
         || filter
             .states
             .iter()
             .any(|state| values::order_state(*state) == order.state());
-    in_state && at_risk.is_none_or(|at_risk| at_risk == order.at_risk)
+    in_state && filter.at_risk.is_none_or(|at_risk| at_risk == order.at_risk)
 }

@@ -84,7 +84,8 @@ impl Context {
             | Command::CloseInbound(_)
             | Command::PutLocation(_)
             | Command::PutItem(_)
-            | Command::ContinueRefill(_) => SkuField::Lines,
+            | Command::ContinueRefill(_)
+            | Command::Reestimate(_) => SkuField::Lines,
         };
         match self
             .services

@@ -51,6 +51,7 @@ async fn collect(context: &Context, location_id: LocationId) -> Result<Vec<pb::H
         location_id,
         states: vec![OrderState::Tentative, OrderState::Waiting],
         sku: None,
+        at_risk: None,
     };
     let mut held: BTreeMap<String, pb::HeldStock> = BTreeMap::new();
     let (mut after, mut looked_at) = (None, 0);

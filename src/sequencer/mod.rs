@@ -15,7 +15,11 @@
 //! in parts, or that would fill more lines than the round has left, is put back, in front of what came after it. A refill
 //! goes on at the end of each round, with lines of its own, in turns if there are several. Once a second a round also
 //! takes up what has lapsed at locations where nothing else runs.
+//!
+//! What waits to be estimated anew is walked in rounds of its own, between those of callers, for a part of the time while
+//! callers wait (`estimates.rs`).
 
+mod estimates;
 pub mod queue;
 mod reply;
 pub mod round;

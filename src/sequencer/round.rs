@@ -1,9 +1,10 @@
 //! One round: the commands that are decided together, as the pure function that a store runs.
 
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::queue::Failure;
-use crate::allocator::command::{Command, ContinueRefill};
+use crate::allocator::command::{Command, ContinueRefill, Reestimate};
 use crate::allocator::decision::{Answer, Decision};
 use crate::allocator::footprint::{self, Footprint, Wants};
 use crate::allocator::working_set::WorkingSet;
@@ -29,6 +30,8 @@ pub struct Decided {
     pub outcome: Outcome,
     /// Refills that it began and that go on in the next rounds.
     pub cut: Vec<ContinueRefill>,
+    /// What is to be estimated anew because of it.
+    pub to_estimate: BTreeSet<Reestimate>,
 }
 
 impl Decided {
@@ -38,6 +41,7 @@ impl Decided {
         Self {
             outcome: Outcome::Failed(failure),
             cut: Vec::new(),
+            to_estimate: BTreeSet::new(),
         }
     }
 
@@ -57,12 +61,15 @@ impl Decided {
                 Answer::Adjusted(adjusted) => adjusted.replayed = false,
                 Answer::Inbound(inbound) => inbound.replayed = false,
                 Answer::Location { replayed, .. } | Answer::Item { replayed, .. } => *replayed = false,
-                Answer::Refilled | Answer::Lapsed => {}
+                Answer::Refilled | Answer::Lapsed | Answer::Reestimated => {}
             }
         }
         self
     }
 }
+
+/// What a command left to be done.
+type Left = (Vec<ContinueRefill>, BTreeSet<Reestimate>);
 
 /// Commands that are decided together, at one instant.
 #[derive(Debug)]
@@ -70,7 +77,7 @@ pub struct CommandRound<'a> {
     now: Instant,
     commands: &'a [Command],
     outcomes: Vec<Option<Outcome>>,
-    cuts: Vec<Vec<ContinueRefill>>,
+    left: Vec<Left>,
     missed: Wants,
     violations: Vec<String>,
     decide: fn(&mut WorkingSet, &Command) -> Decision,
@@ -91,12 +98,12 @@ impl<'a> CommandRound<'a> {
         decide: fn(&mut WorkingSet, &Command) -> Decision,
     ) -> Self {
         let outcomes = vec![None; commands.len()];
-        let cuts = vec![Vec::new(); commands.len()];
+        let left = vec![Left::default(); commands.len()];
         Self {
             now,
             commands,
             outcomes,
-            cuts,
+            left,
             missed: Wants::default(),
             violations: Vec::new(),
             decide,
@@ -116,8 +123,12 @@ impl<'a> CommandRound<'a> {
             .into_iter()
             .map(|outcome| outcome.expect("a committed round decided every command"));
         Ok(outcomes
-            .zip(self.cuts)
-            .map(|(outcome, cut)| Decided { outcome, cut })
+            .zip(self.left)
+            .map(|(outcome, (cut, to_estimate))| Decided {
+                outcome,
+                cut,
+                to_estimate,
+            })
             .collect())
     }
 
@@ -164,7 +175,7 @@ impl Round for CommandRound<'_> {
 
     fn decide(&mut self, ws: &mut WorkingSet) -> Verdict {
         let mut missing = false;
-        for ((command, outcome), cut) in self.commands.iter().zip(&mut self.outcomes).zip(&mut self.cuts) {
+        for ((command, outcome), left) in self.commands.iter().zip(&mut self.outcomes).zip(&mut self.left) {
             if matches!(outcome, Some(Outcome::Panicked(_))) {
                 continue;
             }
@@ -174,7 +185,7 @@ impl Round for CommandRound<'_> {
                 Ok(Decision::Missing) => missing = true,
                 Ok(decision) => {
                     *outcome = Some(Outcome::Decided(decision));
-                    *cut = ws.take_cuts();
+                    *left = (ws.take_cuts(), ws.take_to_estimate());
                 }
                 // It stumbled over what an earlier command left half done, and will be decided again.
                 Err(_) if missing || !ws.missing.is_empty() => missing = true,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::estimates::Estimates;
 use super::queue::{Failure, Limits, Reply, Sequencer, Submission};
 use super::reply::{ReplySender, answer, failure};
 use super::round::{CommandRound, Decided, Outcome};
@@ -48,12 +49,12 @@ struct Held {
 /// Runs rounds until it is stopped and its queue is empty.
 #[derive(Debug)]
 pub struct Runner {
-    store: Arc<dyn Store>,
-    clock: Arc<dyn Clock>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) clock: Arc<dyn Clock>,
     limits: Limits,
     queue: mpsc::Receiver<Submission>,
-    stop: CancellationToken,
-    committed: Arc<watch::Sender<u64>>,
+    pub(super) stop: CancellationToken,
+    pub(super) committed: Arc<watch::Sender<u64>>,
     /// Which of how many lanes is its own.
     lane: (usize, usize),
     /// Refills that were cut: they go on in turns, one a round.
@@ -62,6 +63,8 @@ pub struct Runner {
     last_refill: Option<ContinueRefill>,
     /// When locations where nothing runs are next looked at for what has lapsed.
     sweep: Sweep,
+    /// What waits to be estimated anew.
+    pub(super) estimates: Estimates,
     /// Commands on SKUs that are being refilled, oldest first.
     deferred: VecDeque<Submission>,
     held: Vec<Held>,
@@ -93,6 +96,7 @@ pub fn sequencer(
             refills: BTreeSet::new(),
             last_refill: None,
             sweep: Sweep::default(),
+            estimates: Estimates::default(),
             deferred: VecDeque::new(),
             held: Vec::new(),
         });
@@ -112,6 +116,9 @@ impl Runner {
             && let Some(submissions) = self.take().await
         {
             halted = self.run_round(submissions).await;
+            if halted.is_ok() {
+                halted = self.estimate().await;
+            }
         }
         self.sweep.end().await;
         halted?;
@@ -151,6 +158,7 @@ impl Runner {
                 biased;
                 _ = self.queue.recv_many(&mut taken, self.limits.round_commands_max) => {}
                 () = self.sweep.wait() => {}
+                () = self.estimates.wait() => {}
                 () = self.stop.cancelled(), if !self.queue.is_closed() => {
                     self.queue.close();
                     self.queue.recv_many(&mut taken, self.limits.round_commands_max).await;
@@ -219,11 +227,12 @@ impl Runner {
         }
         let now = self.clock.now();
         let (lane, lanes) = self.lane;
-        let lapsed = self.sweep.find(&self.store, now).await?;
-        for lapse in lapsed
-            .into_iter()
-            .filter(|lapse| lane_of(lapse.lane_key(), lanes) == lane)
-        {
+        let (lapsed, to_estimate) = self.sweep.find(&self.store, now).await?;
+        let is_own = |key: &str| lane_of(key, lanes) == lane;
+        let own = to_estimate.into_iter();
+        self.estimates
+            .extend(own.filter(|one| is_own(one.location_id.as_str())));
+        for lapse in lapsed.into_iter().filter(|lapse| is_own(lapse.lane_key())) {
             commands.push(lapse);
             callers.push(None);
         }
@@ -239,6 +248,7 @@ impl Runner {
             self.committed.send_modify(|commits| *commits = commits.wrapping_add(1));
         }
         self.sweep.note(&commands, &decided);
+        self.estimates.note_callers(&callers, &decided);
         self.note_refills(&commands, &decided).await?;
         assert_eq!(decided.len(), callers.len(), "every command of a round is decided");
         let mut put_back = VecDeque::new();
@@ -275,7 +285,7 @@ impl Runner {
         }
     }
 
-    async fn decide_together(&self, now: Instant, commands: &[Command]) -> Result<Vec<Decided>, Halted> {
+    pub(super) async fn decide_together(&self, now: Instant, commands: &[Command]) -> Result<Vec<Decided>, Halted> {
         let mut round = CommandRound::new(now, commands);
         self.store.round(&mut round).await?;
         round.into_decided().map_err(|violations| {

@@ -1,4 +1,5 @@
-//! The sweeper: what lapses at a location where nothing runs is cancelled within seconds.
+//! The sweeper: what lapses at a location where nothing runs is cancelled within seconds, and what waits to be estimated
+//! anew is found, whoever left it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant as Moment};
@@ -6,17 +7,19 @@ use std::time::{Duration, Instant as Moment};
 use tokio::task::JoinHandle;
 
 use super::round::{Decided, Outcome};
-use crate::allocator::command::Command;
+use crate::allocator::command::{Command, Reestimate};
 use crate::allocator::decision::Decision;
 use crate::clock::monotonic;
 use crate::domain::Instant;
-use crate::domain::ids::LocationId;
-use crate::store::{Store, StoreError};
+use crate::store::{DueWork, Store, StoreError};
 
 /// How often quiet locations are looked at. Nothing that anybody sees waits for it.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-type Found = Result<Vec<LocationId>, StoreError>;
+type Found = Result<DueWork, StoreError>;
+
+/// Commands to cancel what has lapsed, and what is to be estimated anew.
+type Due = (Vec<Command>, Vec<Reestimate>);
 
 /// When quiet locations are looked at next, and what was found.
 ///
@@ -55,26 +58,27 @@ impl Sweep {
         }
     }
 
-    /// A command for each location where orders had lapsed when they were looked at last; looks anew if it is time.
+    /// A command for each location where orders had lapsed when they were looked at last, and what was to be estimated anew;
+    /// looks anew if it is time.
     ///
     /// # Errors
     /// When storage failed for good. A store that is away is asked again later.
-    pub(super) async fn find(&mut self, store: &Arc<dyn Store>, now: Instant) -> Result<Vec<Command>, StoreError> {
+    pub(super) async fn find(&mut self, store: &Arc<dyn Store>, now: Instant) -> Result<Due, StoreError> {
         if self.asked.as_ref().is_some_and(JoinHandle::is_finished) {
             self.wait().await;
         }
         if self.asked.is_none() && self.found.is_none() && monotonic() >= self.due {
             self.due = monotonic() + INTERVAL;
             let store = Arc::clone(store);
-            self.asked = Some(tokio::spawn(async move { store.lapsed_locations(now).await }));
+            self.asked = Some(tokio::spawn(async move { store.due(now).await }));
         }
         match self.found.take() {
-            None => Ok(Vec::new()),
-            Some(Ok(locations)) => Ok(locations.into_iter().map(Command::Lapse).collect()),
+            None => Ok(Due::default()),
+            Some(Ok(found)) => Ok((found.lapsed.into_iter().map(Command::Lapse).collect(), found.estimates)),
             Some(Err(error)) if error.is_fatal() => Err(error),
             Some(Err(error)) => {
-                tracing::warn!(%error, "orders that have lapsed cannot be read yet: {error}");
-                Ok(Vec::new())
+                tracing::warn!(%error, "what is due cannot be read yet: {error}");
+                Ok(Due::default())
             }
         }
     }

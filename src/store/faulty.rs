@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use super::{
-    Consumer, InboundFilter, InvariantReport, LogEnds, OrderAt, OrderFilter, Page, QueuedLine, Released, Round, Store,
-    StoreError,
+    Consumer, DueWork, InboundFilter, InvariantReport, LogEnds, OrderAt, OrderFilter, Page, QueuedLine, Released,
+    Round, Store, StoreError,
 };
 use crate::allocator::command::ContinueRefill;
 use crate::domain::Instant;
@@ -205,8 +205,8 @@ impl<S: Store> Store for FaultyStore<S> {
         self.inner.pending_refills().await
     }
 
-    async fn lapsed_locations(&self, now: Instant) -> Result<Vec<LocationId>, StoreError> {
-        self.inner.lapsed_locations(now).await
+    async fn due(&self, now: Instant) -> Result<DueWork, StoreError> {
+        self.inner.due(now).await
     }
 
     fn invariants(&self) -> Vec<&'static str> {

@@ -15,7 +15,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-use crate::allocator::command::ContinueRefill;
+use crate::allocator::command::{ContinueRefill, Reestimate};
 use crate::allocator::footprint::{Footprint, Wants};
 use crate::allocator::working_set::WorkingSet;
 use crate::domain::Instant;
@@ -86,6 +86,17 @@ pub struct OrderFilter {
     pub states: Vec<OrderState>,
     /// With a line of which SKU.
     pub sku: Option<Sku>,
+    /// Whether they are stored as being at risk; `None` for both.
+    pub at_risk: Option<bool>,
+}
+
+/// What is to be done although nobody asks for it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DueWork {
+    /// Locations where a tentative order has lapsed and is not cancelled yet, by id.
+    pub lapsed: Vec<LocationId>,
+    /// What waits to be estimated anew: at most some hundreds, the others come later.
+    pub estimates: Vec<Reestimate>,
 }
 
 /// An order's place and id.
@@ -294,11 +305,11 @@ pub trait Store: Send + Sync + Debug {
     /// When rows cannot be read.
     async fn pending_refills(&self) -> Result<Vec<ContinueRefill>, StoreError>;
 
-    /// Locations where a tentative order has lapsed by an instant and is not cancelled yet, by id.
+    /// What is to be done by an instant although nobody asks for it.
     ///
     /// # Errors
     /// When rows cannot be read.
-    async fn lapsed_locations(&self, now: Instant) -> Result<Vec<LocationId>, StoreError>;
+    async fn due(&self, now: Instant) -> Result<DueWork, StoreError>;
 
     /// The names of the invariants that [`check_invariant`](Self::check_invariant) knows, in the order to check them.
     fn invariants(&self) -> Vec<&'static str>;

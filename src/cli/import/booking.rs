@@ -174,7 +174,12 @@ fn is_repeat(answer: &Answer) -> Result<bool> {
         Answer::Item { replayed, .. } => Ok(*replayed),
         Answer::Received(received) => Ok(received.replayed),
         Answer::Inbound(inbound) => Ok(inbound.replayed),
-        Answer::Order(_) | Answer::Adjusted(_) | Answer::Location { .. } | Answer::Refilled | Answer::Lapsed => {
+        Answer::Order(_)
+        | Answer::Adjusted(_)
+        | Answer::Location { .. }
+        | Answer::Refilled
+        | Answer::Lapsed
+        | Answer::Reestimated => {
             bail!("an answer that belongs to no row: {answer:?}")
         }
     }

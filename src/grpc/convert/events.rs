@@ -9,6 +9,7 @@ use crate::domain::ids::LocationId;
 use crate::domain::money::{Amount, Currency, Money};
 use crate::domain::order::{Basis, Supply};
 use crate::domain::quantity::Units;
+use crate::domain::risk::{Cause, CauseKind, RiskChanged};
 use crate::proto::google::r#type as google;
 use crate::proto::holdfast::v1 as pb;
 use pb::event::Payload as Spelled;
@@ -31,6 +32,8 @@ pub(crate) fn event_type(payload: &Payload) -> pb::EventType {
         Payload::InboundChanged(_) => pb::EventType::InboundChanged,
         Payload::LocationChanged(_) => pb::EventType::LocationChanged,
         Payload::SafetyStockChanged(_) => pb::EventType::SafetyStockChanged,
+        Payload::PromiseAtRisk(_) => pb::EventType::PromiseAtRisk,
+        Payload::PromiseRecovered(_) => pb::EventType::PromiseRecovered,
     }
 }
 
@@ -84,6 +87,8 @@ fn payload(location_id: &LocationId, payload: &Payload) -> Spelled {
             sku: p.sku.to_string(),
             safety_stock: p.safety_stock.get(),
         }),
+        Payload::PromiseAtRisk(p) => Spelled::PromiseAtRisk(promise_at_risk(p)),
+        Payload::PromiseRecovered(p) => Spelled::PromiseRecovered(promise_recovered(p)),
     }
 }
 
@@ -257,5 +262,47 @@ fn stock_adjusted(adjusted: &StockAdjusted) -> pb::StockAdjusted {
         on_hand: adjusted.on_hand.get(),
         reason: reason.into(),
         note: adjusted.note.clone(),
+    }
+}
+
+fn promise_at_risk(risk: &RiskChanged) -> pb::PromiseAtRisk {
+    pb::PromiseAtRisk {
+        sequence: risk.sequence.0,
+        promised_ship_date: Some(values::date(risk.promised_ship_date)),
+        estimated_ship_date: risk.estimated_ship_date.map(values::date),
+        slack_business_days: risk.slack_business_days.map(values::small),
+        cause: estimate_cause(risk.cause.kind).into(),
+        inbound_id: inbound_of(&risk.cause),
+    }
+}
+
+fn promise_recovered(risk: &RiskChanged) -> pb::PromiseRecovered {
+    pb::PromiseRecovered {
+        sequence: risk.sequence.0,
+        promised_ship_date: Some(values::date(risk.promised_ship_date)),
+        estimated_ship_date: risk.estimated_ship_date.map(values::date),
+        slack_business_days: risk.slack_business_days.map(values::small),
+        cause: estimate_cause(risk.cause.kind).into(),
+        inbound_id: inbound_of(&risk.cause),
+    }
+}
+
+fn inbound_of(cause: &Cause) -> String {
+    cause.inbound_id.as_ref().map(ToString::to_string).unwrap_or_default()
+}
+
+fn estimate_cause(kind: CauseKind) -> pb::EstimateCause {
+    match kind {
+        CauseKind::InboundAdded => pb::EstimateCause::InboundAdded,
+        CauseKind::InboundMoved => pb::EstimateCause::InboundMoved,
+        CauseKind::InboundShrunk => pb::EstimateCause::InboundShrunk,
+        CauseKind::InboundClosed => pb::EstimateCause::InboundClosed,
+        CauseKind::InboundOverdue => pb::EstimateCause::InboundOverdue,
+        CauseKind::UnitsArrived => pb::EstimateCause::UnitsArrived,
+        CauseKind::UnitsLost => pb::EstimateCause::UnitsLost,
+        CauseKind::OrderCancelled => pb::EstimateCause::OrderCancelled,
+        CauseKind::CalendarChanged => pb::EstimateCause::CalendarChanged,
+        CauseKind::ItemChanged => pb::EstimateCause::ItemChanged,
+        CauseKind::DayPassed => pb::EstimateCause::DayPassed,
     }
 }

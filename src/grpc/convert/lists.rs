@@ -19,8 +19,6 @@ pub(crate) const FILTER_ENTRIES_MAX: usize = 100;
 pub(crate) struct Orders {
     /// The filters that the store knows.
     pub(crate) filter: OrderFilter,
-    /// Only orders that are at risk, or only those that are not.
-    pub(crate) at_risk: Option<bool>,
     /// The page.
     pub(crate) paging: Paging<Sequence>,
 }
@@ -50,12 +48,9 @@ pub(crate) fn orders(request: &pb::ListOrdersRequest) -> Result<Orders, Violatio
             location_id,
             states,
             sku,
-        };
-        Orders {
-            filter,
             at_risk,
-            paging,
-        }
+        };
+        Orders { filter, paging }
     }))
 }
 

@@ -124,7 +124,9 @@ fn weight(event: &Event) -> usize {
         Payload::OrderConfirmed(_)
         | Payload::ReleaseRevoked(_)
         | Payload::ReleaseAcknowledged(_)
-        | Payload::SafetyStockChanged(_) => 0,
+        | Payload::SafetyStockChanged(_)
+        | Payload::PromiseAtRisk(_)
+        | Payload::PromiseRecovered(_) => 0,
     };
     size_of::<Event>().saturating_add(of(4, 0)).saturating_add(lines)
 }

@@ -202,7 +202,9 @@ impl ReleaseStream {
             | Payload::StockAdjusted(_)
             | Payload::InboundChanged(_)
             | Payload::LocationChanged(_)
-            | Payload::SafetyStockChanged(_) => return Ok(()),
+            | Payload::SafetyStockChanged(_)
+            | Payload::PromiseAtRisk(_)
+            | Payload::PromiseRecovered(_) => return Ok(()),
         };
         let sent = self.send(writer, item).await;
         if sent.is_err() {

@@ -58,7 +58,7 @@ fn check(statement: &'static str, expected: usize, touched: Option<i64>) -> Resu
 }
 
 /// Statements of the other tables, in the order in which they are run. Each answers how many rows it touched.
-const OTHERS: [(Table, &str); 8] = [
+const OTHERS: [(Table, &str); 9] = [
     (Table::Locations, PUT_LOCATIONS),
     (Table::Items, PUT_ITEMS),
     (Table::Cancellations, INSERT_CANCELLATIONS),
@@ -67,6 +67,7 @@ const OTHERS: [(Table, &str); 8] = [
     (Table::InboundCuts, CUT_INBOUND_LINES),
     (Table::Receipts, INSERT_RECEIPTS),
     (Table::Adjustments, INSERT_ADJUSTMENTS),
+    (Table::Days, PUT_DAYS),
 ];
 
 /// Every statement that writes.
@@ -87,64 +88,67 @@ WITH numbers AS (
         revision = n.revision + 1
     RETURNING 1
 ), counters AS (
-    INSERT INTO stock (location_key, sku_key, on_hand, allocated, backlog, pending_refill)
-    SELECT * FROM unnest($5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::text[])
+    INSERT INTO stock (location_key, sku_key, on_hand, allocated, backlog, pending_refill, late_lines, pending_estimate)
+    SELECT * FROM unnest($5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::text[], $11::bigint[],
+        $12::text[])
     ON CONFLICT (location_key, sku_key) DO UPDATE SET
         on_hand = excluded.on_hand, allocated = excluded.allocated, backlog = excluded.backlog,
-        pending_refill = excluded.pending_refill
+        pending_refill = excluded.pending_refill, late_lines = excluded.late_lines,
+        pending_estimate = excluded.pending_estimate
     RETURNING 1
 ), directory AS (
     INSERT INTO order_directory (order_id, location_key, sequence)
-    SELECT * FROM unnest($11::text[], $12::bigint[], $13::bigint[]) ORDER BY 1
+    SELECT * FROM unnest($13::text[], $14::bigint[], $15::bigint[]) ORDER BY 1
     RETURNING 1
 ), new_orders AS (
     INSERT INTO orders (
         location_key, sequence, order_id, state, lacking, placed_at_us, promised_ship_date, calendar_version,
         event_sequence, currency, terms, released_at_us, ship_by_date, shipped_at_us, cancelled_at_us, shipment,
-        payment_deadline_us, confirmed_at_us
+        payment_deadline_us, confirmed_at_us, at_risk
     )
     SELECT * FROM unnest(
-        $14::bigint[], $15::bigint[], $16::text[], $17::bigint[], $18::bigint[], $19::bigint[], $20::date[],
-        $21::bigint[], $22::bigint[], $23::text[], $24::text[], $25::bigint[], $26::date[], $27::bigint[],
-        $28::bigint[], $29::text[], $30::bigint[], $31::bigint[]
+        $16::bigint[], $17::bigint[], $18::text[], $19::bigint[], $20::bigint[], $21::bigint[], $22::date[],
+        $23::bigint[], $24::bigint[], $25::text[], $26::text[], $27::bigint[], $28::date[], $29::bigint[],
+        $30::bigint[], $31::text[], $32::bigint[], $33::bigint[], $34::bigint[]
     )
     RETURNING 1
 ), changed_orders AS (
     UPDATE orders AS o SET
         state = c.state, lacking = c.lacking, event_sequence = c.event_sequence, released_at_us = c.released_at_us,
         ship_by_date = c.ship_by_date, shipped_at_us = c.shipped_at_us, cancelled_at_us = c.cancelled_at_us,
-        shipment = c.shipment, confirmed_at_us = c.confirmed_at_us
+        shipment = c.shipment, confirmed_at_us = c.confirmed_at_us, at_risk = c.at_risk
     FROM unnest(
-        $32::bigint[], $33::bigint[], $34::bigint[], $35::bigint[], $36::bigint[], $37::bigint[], $38::date[],
-        $39::bigint[], $40::bigint[], $41::text[], $42::bigint[]
+        $35::bigint[], $36::bigint[], $37::bigint[], $38::bigint[], $39::bigint[], $40::bigint[], $41::date[],
+        $42::bigint[], $43::bigint[], $44::text[], $45::bigint[], $46::bigint[]
     ) AS c (
         location_key, sequence, state, lacking, event_sequence, released_at_us, ship_by_date, shipped_at_us,
-        cancelled_at_us, shipment, confirmed_at_us
+        cancelled_at_us, shipment, confirmed_at_us, at_risk
     )
     WHERE o.location_key = c.location_key AND o.sequence = c.sequence
     RETURNING 1
 ), new_lines AS (
     INSERT INTO order_lines (
         location_key, sequence, line_number, sku_key, quantity, cancelled, lacking, ready_date, promised_ship_date,
-        price_units, price_nanos, refunded_units, refunded_nanos, basis
+        price_units, price_nanos, refunded_units, refunded_nanos, basis, is_late
     )
     SELECT * FROM unnest(
-        $43::bigint[], $44::bigint[], $45::bigint[], $46::bigint[], $47::bigint[], $48::bigint[], $49::bigint[],
-        $50::date[], $51::date[], $52::bigint[], $53::bigint[], $54::bigint[], $55::bigint[], $56::text[]
+        $47::bigint[], $48::bigint[], $49::bigint[], $50::bigint[], $51::bigint[], $52::bigint[], $53::bigint[],
+        $54::date[], $55::date[], $56::bigint[], $57::bigint[], $58::bigint[], $59::bigint[], $60::text[], $61::bigint[]
     )
     RETURNING 1
 ), changed_lines AS (
     UPDATE order_lines AS l SET
         cancelled = c.cancelled, lacking = c.lacking, refunded_units = c.refunded_units,
-        refunded_nanos = c.refunded_nanos
+        refunded_nanos = c.refunded_nanos, is_late = c.is_late
     FROM unnest(
-        $57::bigint[], $58::bigint[], $59::bigint[], $60::bigint[], $61::bigint[], $62::bigint[], $63::bigint[]
-    ) AS c (location_key, sequence, line_number, cancelled, lacking, refunded_units, refunded_nanos)
+        $62::bigint[], $63::bigint[], $64::bigint[], $65::bigint[], $66::bigint[], $67::bigint[], $68::bigint[],
+        $69::bigint[]
+    ) AS c (location_key, sequence, line_number, cancelled, lacking, refunded_units, refunded_nanos, is_late)
     WHERE l.location_key = c.location_key AND l.sequence = c.sequence AND l.line_number = c.line_number
     RETURNING 1
 ), new_events AS (
     INSERT INTO events (location_key, event_sequence, at_us, order_id, payload)
-    SELECT * FROM unnest($64::bigint[], $65::bigint[], $66::bigint[], $67::text[], $68::text[])
+    SELECT * FROM unnest($70::bigint[], $71::bigint[], $72::bigint[], $73::text[], $74::text[])
     RETURNING 1
 )
 SELECT (SELECT count(*) FROM numbers), (SELECT count(*) FROM counters), (SELECT count(*) FROM directory),
@@ -230,6 +234,16 @@ const INSERT_ADJUSTMENTS: &str = "-- insert_adjustments
 WITH written AS (
     INSERT INTO adjustments (location_key, adjustment_id, sku_key, delta, content, answer)
     SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::text[])
+    RETURNING 1
+)
+SELECT count(*) FROM written";
+
+const PUT_DAYS: &str = "-- put_days
+WITH written AS (
+    INSERT INTO estimated_days (location_key, begun_at_us, next_at_us, pending_walk)
+    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[])
+    ON CONFLICT (location_key) DO UPDATE SET
+        begun_at_us = excluded.begun_at_us, next_at_us = excluded.next_at_us, pending_walk = excluded.pending_walk
     RETURNING 1
 )
 SELECT count(*) FROM written";

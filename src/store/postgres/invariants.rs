@@ -48,7 +48,7 @@ macro_rules! broken {
 }
 
 /// Every invariant, in the order to check them.
-pub(super) const ALL: [Invariant; 14] = [
+pub(super) const ALL: [Invariant; 16] = [
     Invariant {
         name: "on_hand_adds_up",
         description: "units on hand are what was received and adjusted, less what left",
@@ -98,21 +98,21 @@ pub(super) const ALL: [Invariant; 14] = [
     },
     Invariant {
         name: "counters_match_lines",
-        description: "allocated and backlog are what lines of open orders hold and lack",
+        description: "allocated, backlog and late lines are what lines of open orders hold, lack and say",
         broken: broken!(
             "counters_match_lines",
-            "WITH sides (location_key, sku_key, allocated, held, backlog, lacking) AS (
-                SELECT location_key, sku_key, allocated, 0, backlog, 0
+            "WITH sides (location_key, sku_key, allocated, held, backlog, lacking, late_lines, late) AS (
+                SELECT location_key, sku_key, allocated, 0, backlog, 0, late_lines, 0
                 FROM stock WHERE $1::bigint IS NULL OR location_key = $1
                 UNION ALL
-                SELECT l.location_key, l.sku_key, 0, l.quantity - l.cancelled - l.lacking, 0, l.lacking
+                SELECT l.location_key, l.sku_key, 0, l.quantity - l.cancelled - l.lacking, 0, l.lacking, 0, l.is_late
                 FROM orders AS o JOIN order_lines AS l USING (location_key, sequence)
                 WHERE ($1::bigint IS NULL OR o.location_key = $1) AND o.state <= 3
             )
             SELECT format('location %s, sku %s: counters %s and %s, lines %s and %s', location_key, sku_key,
                 sum(allocated), sum(backlog), sum(held), sum(lacking))
             FROM sides GROUP BY location_key, sku_key
-            HAVING sum(allocated) <> sum(held) OR sum(backlog) <> sum(lacking)"
+            HAVING sum(allocated) <> sum(held) OR sum(backlog) <> sum(lacking) OR sum(late_lines) <> sum(late)"
         ),
         checked: COUNT_LINES,
     },
@@ -311,7 +311,51 @@ pub(super) const ALL: [Invariant; 14] = [
                 WHEN 'order_cancelled' THEN state <> 5
                 WHEN 'order_shipped_after_cancel' THEN state <> 5
                 WHEN 'lines_cancelled' THEN state NOT IN (1, 2)
+                WHEN 'promise_at_risk' THEN state > 3
+                WHEN 'promise_recovered' THEN state > 3
                 ELSE kind IS NOT NULL
+            END"
+        ),
+        checked: COUNT_ORDERS,
+    },
+    Invariant {
+        name: "risk_matches_lines",
+        description: "an order that lacks units is at risk while one of its lines is late; a line is late only while it lacks units",
+        broken: broken!(
+            "risk_matches_lines",
+            "SELECT format('location %s, order %s: state %s, at risk %s, %s late lines', location_key, order_id, state, at_risk, late)
+            FROM (
+                SELECT o.*, (
+                    SELECT count(*) FROM order_lines AS l
+                    WHERE l.location_key = o.location_key AND l.sequence = o.sequence AND l.is_late = 1
+                ) AS late, (
+                    SELECT count(*) FROM order_lines AS l
+                    WHERE l.location_key = o.location_key AND l.sequence = o.sequence AND l.is_late = 1 AND l.lacking = 0
+                ) AS whole
+                FROM orders AS o WHERE $1::bigint IS NULL OR o.location_key = $1
+            ) AS seen
+            WHERE whole > 0 OR state > 3 AND at_risk = 1 OR lacking > 0 AND (at_risk = 1) <> (late > 0)"
+        ),
+        checked: COUNT_ORDERS,
+    },
+    Invariant {
+        name: "risk_matches_events",
+        description: "an open order is at risk as its last event about that says, as far as events are kept",
+        broken: broken!(
+            "risk_matches_events",
+            "WITH told AS (
+                SELECT DISTINCT ON (location_key, order_id) location_key, order_id, payload
+                FROM events
+                WHERE ($1::bigint IS NULL OR location_key = $1) AND payload >= '{\"promise_' AND payload < '{\"promise`'
+                ORDER BY location_key, order_id, event_sequence DESC
+            )
+            SELECT format('location %s, order %s: at risk %s, told %s', o.location_key, o.order_id, o.at_risk,
+                coalesce(substr(t.payload, 3, 15), 'nothing'))
+            FROM orders AS o LEFT JOIN told AS t ON t.location_key = o.location_key AND t.order_id = o.order_id
+            LEFT JOIN log_horizons AS h ON h.location_key = o.location_key
+            WHERE ($1::bigint IS NULL OR o.location_key = $1) AND o.state <= 3 AND CASE
+                WHEN t.payload IS NULL THEN o.at_risk = 1 AND h.oldest_event IS NULL
+                ELSE (o.at_risk = 1) <> (substr(t.payload, 1, 17) = '{\"promise_at_risk')
             END"
         ),
         checked: COUNT_ORDERS,

@@ -9,8 +9,8 @@ macro_rules! list_orders {
             $name,
             "
 SELECT k.at - 1, o.sequence, o.order_id
-FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[])
-    WITH ORDINALITY AS k (location_id, after, row_limit, states, sku, at)
+FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[])
+    WITH ORDINALITY AS k (location_id, after, row_limit, states, sku, at_risk, at)
 CROSS JOIN LATERAL (
     SELECT o.sequence, o.order_id
     FROM orders AS o
@@ -18,6 +18,7 @@ CROSS JOIN LATERAL (
         AND ",
             $condition,
             "
+        AND (k.at_risk IS NULL OR o.at_risk = k.at_risk)
         AND (k.sku IS NULL OR EXISTS (
             SELECT 1 FROM order_lines AS l
             WHERE l.location_key = o.location_key AND l.sequence = o.sequence
@@ -30,6 +31,8 @@ ORDER BY k.at, o.sequence"
         )
     };
 }
+
+pub(super) use list_orders;
 
 pub(super) const LIST_ORDERS: &str = list_orders!("list_orders", "((1::bigint << o.state::integer) & k.states) <> 0");
 

@@ -22,8 +22,8 @@ use tokio::sync::{Mutex, MutexGuard, watch};
 
 use super::tables::{self, Configs, Kept, Load, run_in_tx};
 use super::{
-    Consumer, InboundFilter, InvariantReport, LogEnds, OrderAt, OrderFilter, Page, QueuedLine, Released, Round, Store,
-    StoreError, lane_of,
+    Consumer, DueWork, InboundFilter, InvariantReport, LogEnds, OrderAt, OrderFilter, Page, QueuedLine, Released,
+    Round, Store, StoreError, lane_of,
 };
 use crate::allocator::command::ContinueRefill;
 use crate::allocator::footprint::Footprint;
@@ -39,6 +39,7 @@ use listener::News;
 mod apply;
 mod check;
 mod connection;
+mod estimates;
 mod import;
 mod invariants;
 mod listener;
@@ -336,8 +337,8 @@ impl Store for PostgresStore {
         ))
     }
 
-    async fn lapsed_locations(&self, now: Instant) -> Result<Vec<LocationId>, StoreError> {
-        read!(self, |connection| tables::lists::lapsed_locations(connection, now))
+    async fn due(&self, now: Instant) -> Result<DueWork, StoreError> {
+        read!(self, |connection| tables::lists::due(connection, now))
     }
 
     async fn renew_epoch(&self) -> Result<(), StoreError> {

@@ -4,6 +4,7 @@
 
 use super::super::tables::Load;
 use super::super::tables::columns::{line_columns, order_columns, stock_columns};
+use super::estimates;
 use super::lists::{
     DELETE_EVENTS, FIND_HORIZONS, FIND_LAST_EVENT, LIST_BACKLOG, LIST_CONSUMERS, LIST_EVENTS, LIST_INBOUND_LINES,
     LIST_INBOUNDS, LIST_ITEMS, LIST_LAPSED_LOCATIONS, LIST_LOCATIONS, LIST_LOGS, LIST_OPEN_ORDERS, LIST_ORDERS,
@@ -34,6 +35,7 @@ pub(super) const fn text(statement: Load) -> &'static str {
         Load::UnitsAhead => LOAD_UNITS_AHEAD,
         Load::ListOrders => LIST_ORDERS,
         Load::ListOpenOrders => LIST_OPEN_ORDERS,
+        Load::ListOrdersAtRisk => estimates::LIST_ORDERS_AT_RISK,
         Load::ListBacklog => LIST_BACKLOG,
         Load::ListStock => LIST_STOCK,
         Load::ListInbounds => LIST_INBOUNDS,
@@ -44,6 +46,10 @@ pub(super) const fn text(statement: Load) -> &'static str {
         Load::LastEvent => FIND_LAST_EVENT,
         Load::PendingRefills => LIST_PENDING_REFILLS,
         Load::LapsedLocations => LIST_LAPSED_LOCATIONS,
+        Load::PendingEstimates => estimates::LIST_PENDING_ESTIMATES,
+        Load::Days => estimates::LOAD_DAYS,
+        Load::WaitingLines => estimates::LOAD_WAITING_LINES,
+        Load::StockPage => estimates::LOAD_STOCK_PAGE,
         Load::Logs => LIST_LOGS,
         Load::Horizons => FIND_HORIZONS,
         Load::PutHorizon => PUT_HORIZON,
@@ -151,7 +157,8 @@ LEFT JOIN LATERAL (
 
 const LOAD_STOCK_BY_KEY: &str = concat!(
     "-- load_stock_by_key
-SELECT k.at - 1, s.location_key, s.sku_key, s.on_hand, s.allocated, s.backlog, s.pending_refill\n",
+SELECT k.at - 1, s.location_key, s.sku_key, s.on_hand, s.allocated, s.backlog, s.pending_refill, s.late_lines,
+    s.pending_estimate\n",
     given!(pairs "location_key, sku_key"),
     "CROSS JOIN LATERAL (
     SELECT * FROM stock WHERE location_key = k.location_key AND sku_key = k.sku_key OFFSET 0

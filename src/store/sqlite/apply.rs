@@ -44,6 +44,7 @@ pub(super) const fn text(table: Table) -> &'static str {
         Table::Receipts => INSERT_RECEIPTS,
         Table::Adjustments => INSERT_ADJUSTMENTS,
         Table::Events => INSERT_EVENTS,
+        Table::Days => PUT_DAYS,
     }
 }
 
@@ -65,10 +66,11 @@ ON CONFLICT (sku_key) DO UPDATE SET
     max_backlog = excluded.max_backlog, safety_stock = excluded.safety_stock";
 
 const PUT_STOCK: &str = "-- put_stock
-INSERT INTO stock (location_key, sku_key, on_hand, allocated, backlog, pending_refill) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+INSERT INTO stock (location_key, sku_key, on_hand, allocated, backlog, pending_refill, late_lines, pending_estimate)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
 ON CONFLICT (location_key, sku_key) DO UPDATE SET
     on_hand = excluded.on_hand, allocated = excluded.allocated, backlog = excluded.backlog,
-    pending_refill = excluded.pending_refill";
+    pending_refill = excluded.pending_refill, late_lines = excluded.late_lines, pending_estimate = excluded.pending_estimate";
 
 const INSERT_DIRECTORY: &str = "-- insert_directory
 INSERT INTO order_directory (order_id, location_key, sequence) VALUES (?1, ?2, ?3)";
@@ -77,23 +79,23 @@ const INSERT_ORDERS: &str = "-- insert_orders
 INSERT INTO orders (
     location_key, sequence, order_id, state, lacking, placed_at_us, promised_ship_date, calendar_version, event_sequence,
     currency, terms, released_at_us, ship_by_date, shipped_at_us, cancelled_at_us, shipment, payment_deadline_us,
-    confirmed_at_us
-) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
+    confirmed_at_us, at_risk
+) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)";
 
 const UPDATE_ORDERS: &str = "-- update_orders
 UPDATE orders SET
     state = ?3, lacking = ?4, event_sequence = ?5, released_at_us = ?6, ship_by_date = ?7, shipped_at_us = ?8,
-    cancelled_at_us = ?9, shipment = ?10, confirmed_at_us = ?11
+    cancelled_at_us = ?9, shipment = ?10, confirmed_at_us = ?11, at_risk = ?12
 WHERE location_key = ?1 AND sequence = ?2";
 
 const INSERT_LINES: &str = "-- insert_lines
 INSERT INTO order_lines (
     location_key, sequence, line_number, sku_key, quantity, cancelled, lacking, ready_date, promised_ship_date,
-    price_units, price_nanos, refunded_units, refunded_nanos, basis
-) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+    price_units, price_nanos, refunded_units, refunded_nanos, basis, is_late
+) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
 
 const UPDATE_LINES: &str = "-- update_lines
-UPDATE order_lines SET cancelled = ?4, lacking = ?5, refunded_units = ?6, refunded_nanos = ?7
+UPDATE order_lines SET cancelled = ?4, lacking = ?5, refunded_units = ?6, refunded_nanos = ?7, is_late = ?8
 WHERE location_key = ?1 AND sequence = ?2 AND line_number = ?3";
 
 const INSERT_CANCELLATIONS: &str = "-- insert_cancellations
@@ -121,3 +123,8 @@ INSERT INTO adjustments (location_key, adjustment_id, sku_key, delta, content, a
 
 const INSERT_EVENTS: &str = "-- insert_events
 INSERT INTO events (location_key, event_sequence, at_us, order_id, payload) VALUES (?1, ?2, ?3, ?4, ?5)";
+
+const PUT_DAYS: &str = "-- put_days
+INSERT INTO estimated_days (location_key, begun_at_us, next_at_us, pending_walk) VALUES (?1, ?2, ?3, ?4)
+ON CONFLICT (location_key) DO UPDATE SET
+    begun_at_us = excluded.begun_at_us, next_at_us = excluded.next_at_us, pending_walk = excluded.pending_walk";

@@ -23,8 +23,8 @@ use tokio::sync::Mutex;
 
 use super::tables::{Configs, Kept, Loaded, Loader, consumers, lists, logs, run_in_tx};
 use super::{
-    Consumer, InboundFilter, InvariantReport, LOADS_MAX, LogEnds, OrderAt, OrderFilter, Page, QueuedLine, Released,
-    Round, Store, StoreError, Verdict,
+    Consumer, DueWork, InboundFilter, InvariantReport, LOADS_MAX, LogEnds, OrderAt, OrderFilter, Page, QueuedLine,
+    Released, Round, Store, StoreError, Verdict,
 };
 use crate::allocator::command::ContinueRefill;
 use crate::domain::Instant;
@@ -38,6 +38,7 @@ use readers::{Readers, at_once};
 mod apply;
 mod check;
 mod connection;
+mod estimates;
 mod export;
 mod invariants;
 mod load;
@@ -329,9 +330,9 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn lapsed_locations(&self, now: Instant) -> Result<Vec<LocationId>, StoreError> {
+    async fn due(&self, now: Instant) -> Result<DueWork, StoreError> {
         self.readers
-            .read(move |connection| at_once(lists::lapsed_locations(connection, now)))
+            .read(move |connection| at_once(lists::due(connection, now)))
             .await
     }
 

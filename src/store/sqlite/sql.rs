@@ -3,6 +3,7 @@
 
 use super::super::tables::Load;
 use super::super::tables::columns::{line_columns, order_columns, stock_columns};
+use super::estimates;
 
 /// The text of a statement that finds rows.
 pub(super) const fn text(statement: Load) -> &'static str {
@@ -28,6 +29,7 @@ pub(super) const fn text(statement: Load) -> &'static str {
         Load::UnitsAhead => LOAD_UNITS_AHEAD,
         Load::ListOrders => LIST_ORDERS,
         Load::ListOpenOrders => LIST_OPEN_ORDERS,
+        Load::ListOrdersAtRisk => estimates::LIST_ORDERS_AT_RISK,
         Load::ListBacklog => LIST_BACKLOG,
         Load::ListStock => LIST_STOCK,
         Load::ListInbounds => LIST_INBOUNDS,
@@ -38,6 +40,10 @@ pub(super) const fn text(statement: Load) -> &'static str {
         Load::LastEvent => FIND_LAST_EVENT,
         Load::PendingRefills => LIST_PENDING_REFILLS,
         Load::LapsedLocations => LIST_LAPSED_LOCATIONS,
+        Load::PendingEstimates => estimates::LIST_PENDING_ESTIMATES,
+        Load::Days => estimates::LOAD_DAYS,
+        Load::WaitingLines => estimates::LOAD_WAITING_LINES,
+        Load::StockPage => estimates::LOAD_STOCK_PAGE,
         Load::Logs => LIST_LOGS,
         Load::Horizons => FIND_HORIZONS,
         Load::PutHorizon => PUT_HORIZON,
@@ -103,7 +109,7 @@ WHERE i.sku = ?2"
 );
 
 const LOAD_STOCK_BY_KEY: &str = "-- load_stock_by_key
-SELECT location_key, sku_key, on_hand, allocated, backlog, pending_refill
+SELECT location_key, sku_key, on_hand, allocated, backlog, pending_refill, late_lines, pending_estimate
 FROM stock WHERE location_key = ?1 AND sku_key = ?2";
 
 const LOAD_ITEMS_EVERYWHERE: &str = concat!(
@@ -197,7 +203,7 @@ const LIST_ORDERS: &str = "-- list_orders
 SELECT o.sequence, o.order_id
 FROM orders AS o
 WHERE o.location_key = (SELECT location_key FROM locations WHERE location_id = ?1) AND o.sequence > ?2
-    AND ((1 << o.state) & ?4) <> 0
+    AND ((1 << o.state) & ?4) <> 0 AND (?6 IS NULL OR o.at_risk = ?6)
     AND (?5 IS NULL OR EXISTS (
         SELECT 1 FROM order_lines AS l
         WHERE l.location_key = o.location_key AND l.sequence = o.sequence
@@ -211,7 +217,7 @@ const LIST_OPEN_ORDERS: &str = "-- list_open_orders
 SELECT o.sequence, o.order_id
 FROM orders AS o INDEXED BY orders_open
 WHERE o.location_key = (SELECT location_key FROM locations WHERE location_id = ?1) AND o.sequence > ?2
-    AND o.state = ?4 AND o.state <= 3
+    AND o.state = ?4 AND o.state <= 3 AND (?6 IS NULL OR o.at_risk = ?6)
     AND (?5 IS NULL OR EXISTS (
         SELECT 1 FROM order_lines AS l
         WHERE l.location_key = o.location_key AND l.sequence = o.sequence

@@ -185,6 +185,8 @@ pub(super) fn stock(cells: Cells<'_, impl Row>, at: usize) -> Cell<Stock> {
         allocated: cells.units(at + 1, "allocated")?,
         backlog: cells.units(at + 2, "backlog")?,
         pending_refill: cells.maybe_parsed(at + 3, "pending_refill", codec::from_json)?,
+        late_lines: cells.int(at + 4, "late_lines")?,
+        pending_estimate: cells.maybe_parsed(at + 5, "pending_estimate", codec::from_json)?,
     })
 }
 
@@ -197,6 +199,7 @@ pub(super) fn order(cells: Cells<'_, impl Row>) -> Cell<Order> {
         order_id: cells.parsed(2, "order_id", OrderId::parse)?,
         state,
         lacking: cells.units(4, "lacking")?,
+        at_risk: cells.int(17, "at_risk")? != 0,
         currency: cells.maybe_parsed(5, "currency", Currency::parse)?,
         placed_at: cells.instant(6, "placed_at_us")?,
         promised_ship_date: cells.date(7, "promised_ship_date")?,
@@ -227,6 +230,7 @@ pub(super) fn line(cells: Cells<'_, impl Row>, sku: Sku) -> Cell<OrderLine> {
         quantity,
         cancelled: cells.units(5, "cancelled")?,
         lacking: cells.units(6, "lacking")?,
+        is_late: cells.int(14, "is_late")? != 0,
         price: cells.maybe_amount(7, "price_units")?,
         refunded: cells.maybe_amount(9, "refunded_units")?.unwrap_or(Amount::ZERO),
         ready_date: cells.date(11, "ready_date")?,

@@ -35,7 +35,8 @@ impl Changes {
                 .int(stock.on_hand.get())
                 .int(stock.allocated.get())
                 .int(stock.backlog.get());
-            row.maybe_json(stock.pending_refill.as_ref()).end();
+            let row = row.maybe_json(stock.pending_refill.as_ref()).int(stock.late_lines);
+            row.maybe_json(stock.pending_estimate.as_ref()).end();
         }
         for (slot, fate) in ws.orders.written() {
             let location = ws.location(slot.location).key.0;
@@ -67,6 +68,13 @@ impl Changes {
             row.maybe_text(event.order_id.as_ref().map(OrderId::as_str))
                 .json(&event.payload)
                 .end();
+        }
+        for (slot, _) in ws.days.written() {
+            let row = changes.row(Table::Days).int(ws.location(slot.location).key.0);
+            let row = row
+                .int(slot.begun_at.timestamp_micros())
+                .int(slot.next_at.timestamp_micros());
+            row.maybe_json(slot.walk.as_ref()).end();
         }
         if !changes.is_empty() {
             changes.add_numbers(ws);
@@ -129,7 +137,7 @@ impl Changes {
             .maybe_text(order.currency.map(Currency::code));
         let row = row.maybe_json(codec::stored_terms(&order.terms));
         let row = ending(row, order).maybe_instant(order.terms.payment_deadline);
-        row.maybe_instant(order.confirmed_at).end();
+        row.maybe_instant(order.confirmed_at).int(order.at_risk.into()).end();
         for line in &order.lines {
             self.add_new_line(location, sequence, line);
         }
@@ -141,7 +149,7 @@ impl Changes {
         let row = row.int(line.cancelled.get()).int(line.lacking.get());
         let row = row.date(line.ready_date).date(line.promised_ship_date);
         let row = row.maybe_amount(line.price).maybe_amount(Some(line.refunded));
-        row.maybe_json(codec::stored_basis(line)).end();
+        row.maybe_json(codec::stored_basis(line)).int(line.is_late.into()).end();
     }
 
     fn add_changed_order(&mut self, location: i64, slot: &OrderSlot) {
@@ -150,12 +158,13 @@ impl Changes {
         let row = row.int(codec::order_state_number(order.state)).int(order.lacking.get());
         ending(row.int(order.event_sequence.0), order)
             .maybe_instant(order.confirmed_at)
+            .int(order.at_risk.into())
             .end();
         let numbers: BTreeSet<LineNumber> = slot.changed_lines.iter().copied().collect();
         for line in numbers.into_iter().filter_map(|number| order.line(number)) {
             let row = self.row(Table::Lines).int(location).int(order.sequence.0);
             let row = row.int(line.number.0).int(line.cancelled.get()).int(line.lacking.get());
-            row.maybe_amount(Some(line.refunded)).end();
+            row.maybe_amount(Some(line.refunded)).int(line.is_late.into()).end();
         }
     }
 
@@ -230,6 +239,7 @@ pub(super) fn touched(ws: &WorkingSet) -> BTreeSet<Index<LocationSlot>> {
         .chain(of_inbounds)
         .chain(of_records)
         .collect();
+    touched.extend(ws.days.written().map(|(slot, _)| slot.location));
     touched.extend(ws.adjustments.written().map(|(slot, _)| slot.location));
     touched.extend(
         ws.cancellations

@@ -95,7 +95,12 @@ impl<D: Database> Loader<'_, D> {
     }
 
     /// Adds an item from the column of its key, unless it is there.
-    fn add_item(&mut self, cells: Cells<'_, impl Row>, at: usize, sku: &Sku) -> Result<Index<ItemSlot>, StoreError> {
+    pub(super) fn add_item(
+        &mut self,
+        cells: Cells<'_, impl Row>,
+        at: usize,
+        sku: &Sku,
+    ) -> Result<Index<ItemSlot>, StoreError> {
         let key = cells.int(at, "sku_key")?;
         if let Some(index) = self.loaded.items.get(&key) {
             return Ok(*index);
@@ -109,7 +114,7 @@ impl<D: Database> Loader<'_, D> {
         Ok(index)
     }
 
-    fn add_stock(
+    pub(super) fn add_stock(
         &mut self,
         cells: Cells<'_, impl Row>,
         at: usize,

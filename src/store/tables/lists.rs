@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::{InboundFilter, OrderAt, OrderFilter, Page, QueuedLine, StoreError, codec};
+use super::super::{DueWork, InboundFilter, OrderAt, OrderFilter, Page, QueuedLine, StoreError, codec};
 use super::Database;
 use super::cells::{self, Cells};
 use super::statements::Load;
@@ -28,12 +28,12 @@ pub(in crate::store) async fn orders<D: Database>(
         .iter()
         .map(|state| codec::order_state_number(*state))
         .collect();
+    if filter.at_risk == Some(true) {
+        let bits = state_bits(&numbers);
+        return orders_in(database, Load::ListOrdersAtRisk, filter, page, bits).await;
+    }
     if numbers.is_empty() || !filter.states.iter().all(|state| state.is_open()) {
-        let all = OrderState::ALL.map(codec::order_state_number);
-        let chosen = all
-            .into_iter()
-            .filter(|number| numbers.is_empty() || numbers.contains(number));
-        let bits = chosen.fold(0, |bits, number| bits | (1_i64 << number));
+        let bits = state_bits(&numbers);
         return orders_in(database, Load::ListOrders, filter, page, bits).await;
     }
     let mut listed = Vec::new();
@@ -43,6 +43,15 @@ pub(in crate::store) async fn orders<D: Database>(
     listed.sort_unstable_by_key(|(sequence, _)| *sequence);
     listed.truncate(usize::try_from(page.limit).unwrap_or(usize::MAX));
     Ok(listed)
+}
+
+/// A bit for each of some states; for every one when there are none.
+fn state_bits(numbers: &BTreeSet<i64>) -> i64 {
+    let all = OrderState::ALL.map(codec::order_state_number);
+    let chosen = all
+        .into_iter()
+        .filter(|number| numbers.is_empty() || numbers.contains(number));
+    chosen.fold(0, |bits, number| bits | (1_i64 << number))
 }
 
 async fn orders_in<D: Database>(
@@ -55,7 +64,8 @@ async fn orders_in<D: Database>(
     let mut given = statement.rows();
     let row = given.row().text(filter.location_id.as_str());
     let row = row.int(page.after.map_or(0, |sequence| sequence.0)).int(limit(page));
-    row.int(states).maybe_text(filter.sku.as_ref().map(Sku::as_str)).end();
+    let row = row.int(states).maybe_text(filter.sku.as_ref().map(Sku::as_str));
+    row.maybe_int(filter.at_risk.map(i64::from)).end();
     let rows = database.load(statement, &given).await?;
     let listed = rows.iter().map(|row| {
         let cells = Cells::new(row, "orders", 2);
@@ -238,8 +248,15 @@ pub(in crate::store) async fn pending_refills<D: Database>(database: &mut D) -> 
     listed.collect()
 }
 
+/// What is due by an instant.
+pub(in crate::store) async fn due<D: Database>(database: &mut D, now: Instant) -> Listed<DueWork> {
+    let lapsed = lapsed_locations(database, now).await?;
+    let estimates = super::estimates::pending(database, now).await?;
+    Ok(DueWork { lapsed, estimates })
+}
+
 /// Locations where a tentative order has lapsed by an instant, by id.
-pub(in crate::store) async fn lapsed_locations<D: Database>(database: &mut D, now: Instant) -> Listed<Vec<LocationId>> {
+async fn lapsed_locations<D: Database>(database: &mut D, now: Instant) -> Listed<Vec<LocationId>> {
     let given = Load::LapsedLocations.ints([now.timestamp_micros()]);
     let rows = database.load(Load::LapsedLocations, &given).await?;
     rows.iter()

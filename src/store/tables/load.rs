@@ -89,7 +89,8 @@ impl<'a, D: Database> Loader<'a, D> {
         self.load_cancellations(&footprint.cancellations).await?;
         self.load_receipts(&footprint.receipts).await?;
         self.load_adjustments(&footprint.adjustments).await?;
-        self.load_inbounds(&footprint.inbounds).await
+        self.load_inbounds(&footprint.inbounds).await?;
+        self.load_days(&footprint.days).await
     }
 
     /// Finds rows, unless there is nothing to find them by.

@@ -70,6 +70,7 @@ pub(in crate::store) async fn released<D: Database>(
         location_id: location.clone(),
         states: vec![OrderState::Released],
         sku: None,
+        at_risk: None,
     };
     let listed = lists::orders(database, &filter, page).await?;
     let footprint = Footprint {

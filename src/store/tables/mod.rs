@@ -16,6 +16,7 @@ pub(super) mod columns;
 mod configs;
 pub(super) mod consumers;
 mod counters;
+mod estimates;
 mod kept;
 pub(super) mod lists;
 mod load;

@@ -46,10 +46,12 @@ pub(in crate::store) enum Load {
     /// Units that lines lack between two places of a queue, the lower one included: location key, SKU key, lower
     /// sequence and line, upper sequence and line.
     UnitsAhead,
-    /// A page of orders: location id, after, limit, a bit for each state, SKU or none.
+    /// A page of orders: location id, after, limit, a bit for each state, SKU or none, whether at risk or none.
     ListOrders,
-    /// A page of open orders of one state: location id, after, limit, state, SKU or none.
+    /// A page of open orders of one state: location id, after, limit, state, SKU or none, whether at risk or none.
     ListOpenOrders,
+    /// A page of orders at risk, given as [`ListOrders`](Self::ListOrders).
+    ListOrdersAtRisk,
     /// A page of a queue: location id, SKU, after sequence and line, limit.
     ListBacklog,
     /// A page of counters: location id, after, limit, whether only those with a backlog.
@@ -68,6 +70,14 @@ pub(in crate::store) enum Load {
     LastEvent,
     /// Refills that were cut.
     PendingRefills,
+    /// Queues, and locations without a SKU, of which estimates are to be gone on with or begun: microseconds, how many.
+    PendingEstimates,
+    /// As of when locations were estimated, by location key.
+    Days,
+    /// Lines of a queue after a place: location key, SKU key, sequence, line, how many.
+    WaitingLines,
+    /// Counters of a location with their items after a SKU key, zeros too: location key, SKU key, how many.
+    StockPage,
     /// Locations where a tentative order's deadline has come, by microseconds.
     LapsedLocations,
     /// Where each log begins and ends.
@@ -88,7 +98,7 @@ pub(in crate::store) enum Load {
 
 impl Load {
     /// Every statement.
-    pub(in crate::store) const ALL: [Self; 37] = [
+    pub(in crate::store) const ALL: [Self; 42] = [
         Self::CatalogKeys,
         Self::Configs,
         Self::Stock,
@@ -110,6 +120,7 @@ impl Load {
         Self::UnitsAhead,
         Self::ListOrders,
         Self::ListOpenOrders,
+        Self::ListOrdersAtRisk,
         Self::ListBacklog,
         Self::ListStock,
         Self::ListInbounds,
@@ -120,6 +131,10 @@ impl Load {
         Self::LastEvent,
         Self::PendingRefills,
         Self::LapsedLocations,
+        Self::PendingEstimates,
+        Self::Days,
+        Self::WaitingLines,
+        Self::StockPage,
         Self::Logs,
         Self::Horizons,
         Self::PutHorizon,
@@ -132,7 +147,7 @@ impl Load {
     pub(in crate::store) fn columns(self) -> &'static [Kind] {
         match self {
             Self::CatalogKeys | Self::PendingRefills | Self::Logs | Self::ListConsumers => &[],
-            Self::Configs | Self::ItemsByKey | Self::LapsedLocations => &[Int],
+            Self::Configs | Self::ItemsByKey | Self::LapsedLocations | Self::Days => &[Int],
             Self::ItemsEverywhere | Self::Places | Self::LastEvent => &[Text],
             Self::Stock | Self::Receipts | Self::Adjustments | Self::Inbounds | Self::Holders => &[Int, Text],
             Self::StockByKey
@@ -142,11 +157,13 @@ impl Load {
             | Self::InboundLines
             | Self::OpenInbounds
             | Self::ListInboundLines
+            | Self::PendingEstimates
             | Self::PutHorizon
             | Self::DeleteEvents => &[Int, Int],
-            Self::QueueHeads | Self::ListEvents | Self::Due | Self::Horizons => &[Int, Int, Int],
+            Self::QueueHeads | Self::ListEvents | Self::Due | Self::Horizons | Self::StockPage => &[Int, Int, Int],
+            Self::WaitingLines => &[Int, Int, Int, Int, Int],
             Self::UnitsAhead => &[Int, Int, Int, Int, Int, Int],
-            Self::ListOrders | Self::ListOpenOrders => &[Text, Int, Int, Int, Text],
+            Self::ListOrders | Self::ListOpenOrders | Self::ListOrdersAtRisk => &[Text, Int, Int, Int, Text, Int],
             Self::ListBacklog => &[Text, Text, Int, Int, Int],
             Self::ListStock | Self::PutConsumers => &[Text, Text, Int, Int],
             Self::ListInbounds => &[Text, Text, Int, Int, Text],
@@ -238,11 +255,13 @@ pub(in crate::store) enum Table {
     Adjustments,
     /// New events.
     Events,
+    /// As of when locations were estimated, inserted or replaced.
+    Days,
 }
 
 impl Table {
     /// Every table, in the order in which they are written.
-    pub(in crate::store) const ALL: [Self; 16] = [
+    pub(in crate::store) const ALL: [Self; 17] = [
         Self::Locations,
         Self::Numbers,
         Self::Items,
@@ -259,6 +278,7 @@ impl Table {
         Self::Receipts,
         Self::Adjustments,
         Self::Events,
+        Self::Days,
     ];
 
     /// The columns that it is given.
@@ -270,28 +290,32 @@ impl Table {
             Self::Numbers => &[Int, Int, Int, Int],
             // Key, SKU, display name, backorderable, lead time, most backlog, safety stock.
             Self::Items => &[Int, Text, Text, Int, Int, Int, Int],
-            // Location key, SKU key, on hand, allocated, backlog, pending refill.
-            Self::Stock => &[Int, Int, Int, Int, Int, Text],
+            // Location key, SKU key, on hand, allocated, backlog, pending refill, late lines, pending estimate.
+            Self::Stock => &[Int, Int, Int, Int, Int, Text, Int, Text],
             // Order id, location key, sequence.
             Self::Directory => &[Text, Int, Int],
             // Location key, sequence, id, state, lacking, placed at, promise, calendar version, event, currency, terms,
             // released at, ship by, shipped at, cancelled at, shipment, payment deadline,
-            // confirmed at.
+            // confirmed at, at risk.
             Self::NewOrders => &[
-                Int, Int, Text, Int, Int, Int, Date, Int, Int, Text, Text, Int, Date, Int, Int, Text, Int, Int,
+                Int, Int, Text, Int, Int, Int, Date, Int, Int, Text, Text, Int, Date, Int, Int, Text, Int, Int, Int,
             ],
             // Location key, sequence, state, lacking, event, released at, ship by, shipped at, cancelled at, shipment,
-            // confirmed at.
-            Self::Orders => &[Int, Int, Int, Int, Int, Int, Date, Int, Int, Text, Int],
-            // Location key, sequence, line, SKU key, quantity, cancelled, lacking, ready, promise, price, refunded, basis.
-            Self::NewLines => &[Int, Int, Int, Int, Int, Int, Int, Date, Date, Int, Int, Int, Int, Text],
+            // confirmed at, at risk.
+            Self::Orders => &[Int, Int, Int, Int, Int, Int, Date, Int, Int, Text, Int, Int],
+            // Location key, sequence, line, SKU key, quantity, cancelled, lacking, ready, promise, price, refunded, basis,
+            // late.
+            Self::NewLines => &[
+                Int, Int, Int, Int, Int, Int, Int, Date, Date, Int, Int, Int, Int, Text, Int,
+            ],
             // Location key, sequence, request id, content, cancelled, completes, refund.
             Self::Cancellations => &[Int, Int, Text, Text, Text, Int, Int, Int],
             // Location key, key, id, expected date, state.
             Self::Inbounds => &[Int, Int, Text, Date, Int],
-            // Location key, sequence, line, cancelled, lacking, refunded; location key, inbound key, position, SKU key,
-            // quantity, received, open.
-            Self::Lines | Self::InboundLines => &[Int, Int, Int, Int, Int, Int, Int],
+            // Location key, sequence, line, cancelled, lacking, refunded, late.
+            Self::Lines => &[Int, Int, Int, Int, Int, Int, Int, Int],
+            // Location key, inbound key, position, SKU key, quantity, received, open.
+            Self::InboundLines => &[Int, Int, Int, Int, Int, Int, Int],
             // Location key, inbound key, lines.
             Self::InboundCuts => &[Int, Int, Int],
             // Location key, id, content, answer.
@@ -300,6 +324,8 @@ impl Table {
             Self::Adjustments => &[Int, Text, Int, Int, Text, Text],
             // Location key, number, at, order id, payload.
             Self::Events => &[Int, Int, Int, Text, Text],
+            // Location key, begun at, next at, walk.
+            Self::Days => &[Int, Int, Int, Text],
         }
     }
 }

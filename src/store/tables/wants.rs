@@ -40,6 +40,8 @@ impl<D: Database> Loader<'_, D> {
             self.loaded.ws.stocks.note(stock).holders_known = true;
         }
         self.load_open_inbounds(&wants.inbounds).await?;
+        self.load_estimates(wants).await?;
+        self.load_location_walks(&wants.location_walks).await?;
         self.load_units_ahead(wants).await
     }
 
@@ -54,7 +56,7 @@ impl<D: Database> Loader<'_, D> {
         found.map(|index| (self.stock_key(index), index)).collect()
     }
 
-    fn stock_key(&self, stock: Index<StockSlot>) -> StockKey {
+    pub(super) fn stock_key(&self, stock: Index<StockSlot>) -> StockKey {
         let slot = self.loaded.ws.stock(stock);
         (
             self.loaded.ws.location(slot.location).key.0,

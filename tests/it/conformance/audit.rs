@@ -95,7 +95,7 @@ async fn assert_found(cases: &[(&str, &'static str)], is_pruned: bool) {
 }
 
 /// An invariant of each name, and what breaks it.
-const BROKEN: [(&str, &str); 14] = [
+const BROKEN: [(&str, &str); 16] = [
     ("on_hand_adds_up", "UPDATE stock SET on_hand = on_hand + 1"),
     ("allocated_within_supply", "UPDATE items SET safety_stock = 4"),
     ("counters_match_lines", "UPDATE stock SET allocated = 1"),
@@ -115,6 +115,11 @@ const BROKEN: [(&str, &str); 14] = [
     ),
     ("events_have_no_gaps", "UPDATE location_numbers SET next_event = 50"),
     ("states_match_events", "UPDATE orders SET state = 4 WHERE lacking = 0"),
+    (
+        "risk_matches_lines",
+        "UPDATE order_lines SET is_late = 1 WHERE lacking > 0",
+    ),
+    ("risk_matches_events", "UPDATE orders SET at_risk = 1 WHERE lacking = 0"),
     ("directory_matches_orders", "UPDATE order_directory SET sequence = 7"),
     ("promises_match_events", "DELETE FROM orders"),
     (

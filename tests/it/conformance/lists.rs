@@ -49,6 +49,7 @@ async fn places(store: &dyn Store, states: &[OrderState], name: Option<&str>, af
         location_id: place(),
         states: states.to_vec(),
         sku: name.map(sku),
+        at_risk: None,
     };
     let page = Page {
         after: Some(Sequence(after)),

@@ -50,14 +50,14 @@ pub(crate) async fn a_tentative_order_lapses_for_whoever_comes_next(store: &dyn 
     ];
     accepted(store, &orders).await;
     assert_eq!(counters(store, "A").await, (5, 4, 0));
-    assert!(store.lapsed_locations(minutes(9)).await.expect("a list").is_empty());
-    assert_eq!(store.lapsed_locations(minutes(10)).await.expect("a list"), [place()]);
+    assert!(store.due(minutes(9)).await.expect("a list").lapsed.is_empty());
+    assert_eq!(store.due(minutes(10)).await.expect("a list").lapsed, [place()]);
     run_at(store, minutes(10), &[Command::Lapse(place())]).await;
     assert_eq!(counters(store, "A").await, (5, 3, 0));
     run_at(store, minutes(30), &[reserve("o3", &[("A", 5)])]).await;
     assert_eq!(counters(store, "A").await, (5, 5, 0));
     assert_eq!(counters(store, "B").await, (1, 0, 0));
-    assert!(store.lapsed_locations(minutes(60)).await.expect("a list").is_empty());
+    assert!(store.due(minutes(60)).await.expect("a list").lapsed.is_empty());
     let seen = look(store, &["o1", "o2", "o3"], &[]).await.orders;
     assert_eq!(seen[0].0.cancelled_at, Some(minutes(20)));
     assert_eq!(seen[1].0.cancelled_at, Some(minutes(10)));

@@ -6,10 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use holdfast::allocator::command::ContinueRefill;
+use holdfast::allocator::command::{ContinueRefill, Reestimate};
 use holdfast::allocator::working_set::{
-    AdjustmentSlot, CancellationSlot, Fate, LocationSlot, OrderSlot, ReceiptSlot, WorkingSet,
+    AdjustmentSlot, CancellationSlot, DaySlot, Fate, LocationSlot, OrderSlot, ReceiptSlot, WorkingSet,
 };
+use holdfast::domain::Instant;
 use holdfast::domain::catalog::Item;
 use holdfast::domain::event::Event;
 use holdfast::domain::ids::{
@@ -34,6 +35,7 @@ pub(super) struct Rows {
     pub(super) cancellations: BTreeMap<(OrderId, Option<RequestId>), CancellationSlot>,
     pub(super) receipts: BTreeMap<(LocationId, ReceiptId), ReceiptSlot>,
     pub(super) adjustments: BTreeMap<(LocationId, AdjustmentId), AdjustmentSlot>,
+    pub(super) days: BTreeMap<LocationId, DaySlot>,
     pub(super) events: BTreeMap<LocationId, Vec<Event>>,
 }
 
@@ -132,6 +134,9 @@ impl Core {
                 "an adjustment is kept once"
             );
         }
+        for (slot, _) in ws.days.written() {
+            self.rows.days.insert(id_of(slot.location), slot.clone());
+        }
         for (location, event) in &ws.events {
             let log = self.rows.events.entry(id_of(*location)).or_default();
             log.push(event.clone());
@@ -203,6 +208,7 @@ impl Rows {
         assert_eq!(stored_location, location_id, "an order never moves");
         stored.state = order.state;
         stored.lacking = order.lacking;
+        stored.at_risk = order.at_risk;
         stored.confirmed_at = order.confirmed_at;
         stored.released_at = order.released_at;
         stored.release_cause = order.release_cause;
@@ -216,6 +222,7 @@ impl Rows {
             let (line, changed) = (stored.line_mut(*number), order.line(*number));
             let (line, changed) = (line.expect("lines stay"), changed.expect("lines stay"));
             line.lacking = changed.lacking;
+            line.is_late = changed.is_late;
             line.cancelled = changed.cancelled;
             line.refunded = changed.refunded;
         }
@@ -257,6 +264,10 @@ impl System for Core {
             .filter(|event| event.event_sequence > after)
             .cloned()
             .collect()
+    }
+
+    fn to_estimate(&mut self, now: Instant) -> Vec<Reestimate> {
+        self.rows.to_estimate(now)
     }
 
     fn pending_refill(&mut self) -> Option<ContinueRefill> {

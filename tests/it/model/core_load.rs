@@ -43,6 +43,7 @@ impl Core {
         self.rows.load_catalog(&mut ws, footprint);
         self.rows.load_named(&mut ws, footprint);
         self.rows.load_due(&mut ws);
+        self.rows.load_days(&mut ws, &footprint.days);
         ws
     }
 
@@ -64,6 +65,7 @@ impl Core {
         for key in &wants.inbounds {
             self.rows.load_inbounds(ws, key);
         }
+        self.load_estimates(ws, &wants);
         for order_id in &wants.ahead {
             self.rows.load_ahead(ws, order_id);
         }
@@ -88,6 +90,7 @@ impl Everything {
         all.items.extend_from_slice(&named.items);
         all.orders.extend_from_slice(&named.orders);
         all.claims.extend_from_slice(&named.claims);
+        all.days.extend_from_slice(&named.days);
         all.settle();
         self.0
     }
@@ -107,6 +110,7 @@ impl Rows {
             receipts: self.receipts.keys().cloned().collect(),
             adjustments: self.adjustments.keys().cloned().collect(),
             inbounds: self.inbounds.keys().cloned().collect(),
+            days: Vec::new(),
         })
     }
 
@@ -205,7 +209,7 @@ impl Rows {
         }
     }
 
-    fn load_order(&self, ws: &mut WorkingSet, order_id: &OrderId) {
+    pub(super) fn load_order(&self, ws: &mut WorkingSet, order_id: &OrderId) {
         if let Some((location_id, order)) = self.orders.get(order_id) {
             let location = location(ws, location_id);
             ws.load_order(location, order.clone());
@@ -250,7 +254,7 @@ impl Rows {
     }
 
     /// Counters with their item, unless they are loaded.
-    fn load_stock(&self, ws: &mut WorkingSet, key: &Key) {
+    pub(super) fn load_stock(&self, ws: &mut WorkingSet, key: &Key) {
         let (location, item) = (location(ws, &key.0), ws.items.find(&key.1));
         let item = item.unwrap_or_else(|| {
             let (key, item) = self.items[&key.1].clone();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 
-use holdfast::allocator::command::{Command, ContinueRefill};
+use holdfast::allocator::command::{Command, ContinueRefill, Reestimate};
 use holdfast::allocator::decision::Answer;
 use holdfast::allocator::footprint::{Footprint, Wants};
 use holdfast::allocator::working_set::WorkingSet;
@@ -20,7 +20,8 @@ use holdfast::store::{Round, Store, Verdict, lane_of};
 use super::commands::{Batch, Script};
 use super::properties::{from_environment, random_seed};
 use super::reference::Model;
-use super::runner::{Memory, Numbers, outcome_of, run_on, same_state};
+use super::runner::{Memory, Numbers, outcome_of, plain_outcome, run_on, same_state};
+use super::runs::settle;
 use super::system::{Observer, StoreSystem, System};
 use crate::conformance::warehouse::{accepted, put_item, put_location_at, reserve_at};
 use crate::support::postgres::{self, Postgres};
@@ -109,6 +110,10 @@ impl System for Instances {
 
     fn events(&mut self, location: &LocationId, after: EventSequence) -> Vec<Event> {
         self.next().events(location, after)
+    }
+
+    fn to_estimate(&mut self, now: Instant) -> Vec<Reestimate> {
+        self.next().to_estimate(now)
     }
 
     fn pending_refill(&mut self) -> Option<ContinueRefill> {
@@ -206,7 +211,7 @@ fn replay(done: &[Done<'_>]) -> Result<Model, String> {
         former.push((round.ended, model.clone()));
         for (command, outcome) in round.commands.iter().zip(&round.outcomes) {
             let before = model.clone();
-            let (outcome, expected) = (outcome_of(outcome)?, model.apply(command, round.now));
+            let (outcome, expected) = (outcome_of(outcome)?, plain_outcome(&model.apply(command, round.now)));
             if outcome == expected {
                 continue;
             }
@@ -214,7 +219,7 @@ fn replay(done: &[Done<'_>]) -> Result<Model, String> {
             let meanwhile = former.iter().filter(|(ended, _)| *ended > round.began);
             let mut meanwhile = meanwhile.map(|(_, model)| model.clone());
             let is_late = outcome.as_ref().is_err_and(is_unknown)
-                && meanwhile.any(|mut model| model.apply(command, round.now) == outcome);
+                && meanwhile.any(|mut model| plain_outcome(&model.apply(command, round.now)) == outcome);
             if !is_late {
                 return Err(format!(
                     "round {}..{} at {}: {command:?}\n system {outcome:?}\n model  {expected:?}",
@@ -240,6 +245,7 @@ fn episode(instances: &mut Instances, script: &Script) -> Result<(), String> {
     let model = replay(&done)?;
     let now = script.rounds.last().map_or(Instant::UNIX_EPOCH, |(now, _)| *now);
     for system in &mut instances.systems {
+        settle(system, &script.ids, now)?;
         let seen = Observer::look(system, &script.ids, now);
         same_state(&seen, &model.look(now))?;
         Memory::default().same_log(system, &model, &script.ids, &seen)?;

@@ -1,6 +1,6 @@
 //! What must hold in every state, checked on what is seen and on the log, without the model (`PROMISES.md`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast::domain::Instant;
 use holdfast::domain::event::{Event, Payload};
@@ -19,6 +19,8 @@ pub(super) struct Replay {
     refunds: BTreeMap<OrderId, Amount>,
     /// When the warehouse took the work of a release that stands.
     acknowledged: BTreeMap<OrderId, Instant>,
+    /// Orders that are at risk.
+    at_risk: BTreeSet<OrderId>,
     /// Revocations that told otherwise.
     mistold: Vec<OrderId>,
 }
@@ -77,6 +79,18 @@ impl Replay {
                 self.refund(event, cancelled.refund);
             }
             Payload::LinesCancelled(cancelled) => self.refund(event, cancelled.refund),
+            Payload::PromiseAtRisk(risk) => {
+                let order_id = event.order_id.clone().expect("a risk is of an order");
+                if !self.at_risk.insert(order_id.clone()) || risk.slack_business_days.is_some_and(|slack| slack > 0) {
+                    self.mistold.push(order_id);
+                }
+            }
+            Payload::PromiseRecovered(risk) => {
+                let order_id = event.order_id.clone().expect("a risk is of an order");
+                if !self.at_risk.remove(&order_id) || risk.slack_business_days.is_some_and(|slack| slack < 0) {
+                    self.mistold.push(order_id);
+                }
+            }
             Payload::InboundChanged(_) | Payload::LocationChanged(_) | Payload::SafetyStockChanged(_) => {}
         }
     }
@@ -86,6 +100,9 @@ impl Replay {
     }
 
     fn enter(&mut self, event: &Event, state: OrderState) {
+        if let (Some(order_id), OrderState::Shipped | OrderState::Cancelled) = (&event.order_id, state) {
+            self.at_risk.remove(order_id);
+        }
         self.states
             .extend(event.order_id.clone().map(|order_id| (order_id, state)));
     }
@@ -107,6 +124,9 @@ impl Replay {
             check_stock(seen, key, stock)?;
         }
         for (order_id, order) in &seen.orders {
+            hold(order.at_risk == self.at_risk.contains(order_id), || {
+                format!("{order_id}: every change of its risk has its event")
+            })?;
             let order = &order.order;
             let is_told = self.states.get(order_id) == Some(&order.state);
             hold(is_told, || format!("{order_id}: every change of state has its event"))?;
@@ -123,7 +143,10 @@ impl Replay {
             hold(refunded == Some(told), || format!("{order_id}: refunds are told once"))?;
         }
         hold(self.mistold.is_empty(), || {
-            format!("{:?}: revocations tell whether work was taken", self.mistold)
+            format!(
+                "{:?}: revocations tell whether work was taken, risks change when told",
+                self.mistold
+            )
         })
     }
 }

@@ -133,7 +133,7 @@ fn facts(outcome: &Outcome) -> ModelOutcome {
         Ok(Answer::Adjusted(answer)) => answer.replayed = false,
         Ok(Answer::Inbound(answer)) => (answer.replayed, answer.event_sequence) = (false, EventSequence(0)),
         Ok(Answer::Location { replayed, .. } | Answer::Item { replayed, .. }) => *replayed = false,
-        Ok(Answer::Refilled | Answer::Lapsed) | Err(_) => {}
+        Ok(Answer::Refilled | Answer::Lapsed | Answer::Reestimated) | Err(_) => {}
     }
     facts
 }

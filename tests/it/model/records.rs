@@ -19,6 +19,7 @@ pub(super) fn draft(command: &Reserve, sequence: Sequence, calendar_version: i64
         quantity: line.quantity,
         cancelled: units(0),
         lacking: units(0),
+        is_late: false,
         price: line.price,
         refunded: Amount::ZERO,
         ready_date: Date::MIN,
@@ -35,6 +36,7 @@ pub(super) fn draft(command: &Reserve, sequence: Sequence, calendar_version: i64
             OrderState::Waiting
         },
         lacking: units(0),
+        at_risk: false,
         currency: command.currency,
         placed_at: now,
         promised_ship_date: Date::MIN,

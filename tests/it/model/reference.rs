@@ -122,6 +122,7 @@ impl Model {
             Command::PutItem(item) => Ok(self.put_item(item, now)),
             Command::ContinueRefill(_) => Ok(Answer::Refilled),
             Command::Lapse(_) => Ok(Answer::Lapsed),
+            Command::Reestimate(_) => Ok(Answer::Reestimated),
         }
     }
 

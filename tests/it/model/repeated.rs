@@ -66,7 +66,7 @@ pub(super) fn altered(draft: &Draft, command: &Command, how: u16) -> Command {
             _ => item.display_name.push('!'),
         },
         Command::Confirm(order_id) => *order_id = draft.order_id(how),
-        Command::AcknowledgeRelease(_) | Command::ContinueRefill(_) | Command::Lapse(_) => {}
+        Command::AcknowledgeRelease(_) | Command::ContinueRefill(_) | Command::Lapse(_) | Command::Reestimate(_) => {}
     }
     command
 }

@@ -11,6 +11,9 @@ use super::reference::Model;
 use super::runner::{plain_events, same_state, told};
 use super::system::{Ids, Observed, Observer, System};
 
+/// More steps than any walk of a test has.
+const STEPS_MAX: usize = 10_000;
+
 /// What became of rounds: outcomes in order, the state, and every log with its numbers.
 pub(super) type Run = (Vec<Outcome>, Observed, Vec<String>);
 
@@ -24,6 +27,29 @@ pub(super) fn run(system: &mut dyn System, ids: &Ids, rounds: &[Batch]) -> Run {
     }
     let now = rounds.last().map_or(Instant::UNIX_EPOCH, |(now, _)| *now);
     (outcomes, Observer::look(system, ids, now), logs(system, ids))
+}
+
+/// Takes every step of what waits to be estimated anew, until nothing does.
+pub(super) fn settle(system: &mut dyn System, ids: &Ids, now: Instant) -> Result<(), String> {
+    for _ in 0..STEPS_MAX {
+        let waiting = system.to_estimate(now).into_iter();
+        let own = waiting.filter(|one| ids.locations.contains(&one.location_id));
+        let steps: Vec<_> = own.map(Command::Reestimate).collect();
+        if steps.is_empty() {
+            return Ok(());
+        }
+        let mut round = CommandRound::new(now, &steps);
+        system.round(&mut round);
+        let outcomes = round
+            .into_outcomes()
+            .map_err(|broken| format!("estimates: {broken:?}"))?;
+        for outcome in outcomes {
+            if !matches!(outcome, Outcome::Decided(Decision::Accepted(_))) {
+                return Err(format!("estimates: {outcome:?}"));
+            }
+        }
+    }
+    Err("estimates never end".to_owned())
 }
 
 pub(super) fn logs(system: &mut dyn System, ids: &Ids) -> Vec<String> {
@@ -87,6 +113,7 @@ pub(super) fn refill_in_parts(system: &mut dyn System, script: &Script, what: &s
             }
         }
         drop(model.apply(&commands[0], now));
+        assert_eq!(settle(system, &script.ids, now), Ok(()), "{what}");
         let seen = Observer::look(system, &script.ids, now);
         let same = same_state(&seen, &model.look(now));
         assert_eq!(same, Ok(()), "{what}: {}", told(&[(now, commands)]));

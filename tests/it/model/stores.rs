@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use holdfast::allocator::command::ContinueRefill;
+use holdfast::allocator::command::{ContinueRefill, Reestimate};
 use holdfast::allocator::footprint::{Footprint, Wants};
 use holdfast::allocator::working_set::WorkingSet;
 use holdfast::domain::Instant;
@@ -124,6 +124,10 @@ impl System for ShortRefills {
 
     fn events(&mut self, location: &LocationId, after: EventSequence) -> Vec<Event> {
         self.0.events(location, after)
+    }
+
+    fn to_estimate(&mut self, now: Instant) -> Vec<Reestimate> {
+        self.0.to_estimate(now)
     }
 
     fn pending_refill(&mut self) -> Option<ContinueRefill> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use holdfast::allocator::command::{Command, ContinueRefill};
+use holdfast::allocator::command::{Command, ContinueRefill, Reestimate};
 use holdfast::allocator::footprint::{Footprint, Wants};
 use holdfast::allocator::promise;
 use holdfast::allocator::working_set::{OrderSlot, WorkingSet};
@@ -11,7 +11,7 @@ use holdfast::domain::catalog::{Item, Location};
 use holdfast::domain::event::Event;
 use holdfast::domain::ids::{EventSequence, InboundId, LineNumber, LocationId, OrderId, Sku, SkuKey};
 use holdfast::domain::inbound::Inbound;
-use holdfast::domain::order::Order;
+use holdfast::domain::order::{Order, OrderState};
 use holdfast::domain::quantity::Units;
 use holdfast::domain::{Date, Instant};
 use holdfast::sequencer::round::CommandRound;
@@ -34,6 +34,9 @@ pub(crate) trait System {
 
     /// A location's log after its first so many events.
     fn events(&mut self, location: &LocationId, after: EventSequence) -> Vec<Event>;
+
+    /// What waits to be estimated anew at an instant.
+    fn to_estimate(&mut self, now: Instant) -> Vec<Reestimate>;
 
     /// A refill that was cut and goes on.
     fn pending_refill(&mut self) -> Option<ContinueRefill>;
@@ -127,6 +130,11 @@ impl System for StoreSystem {
         }
     }
 
+    fn to_estimate(&mut self, now: Instant) -> Vec<Reestimate> {
+        let due = self.runtime.block_on(self.store.due(now));
+        due.expect("a healthy store lists what is due").estimates
+    }
+
     fn pending_refill(&mut self) -> Option<ContinueRefill> {
         let pending = self.runtime.block_on(self.store.pending_refills());
         pending.expect("a healthy store lists its refills").into_iter().next()
@@ -145,7 +153,7 @@ pub(crate) struct Ids {
 /// Everything that can be seen of a system, but its log.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Observed {
-    pub(crate) locations: BTreeMap<LocationId, (Location, i64, i64)>,
+    pub(crate) locations: BTreeMap<LocationId, (Location, i64)>,
     pub(crate) items: BTreeMap<Sku, Item>,
     pub(crate) stocks: BTreeMap<(LocationId, Sku), StockSeen>,
     pub(crate) orders: BTreeMap<OrderId, OrderSeen>,
@@ -173,14 +181,18 @@ pub(crate) struct OrderSeen {
     /// For each line that lacks units: units that older lines lack.
     pub(crate) units_ahead: Vec<Option<Units>>,
     pub(crate) estimated_ship_date: Option<Date>,
+    /// As the system stores it; as the model finds it.
+    pub(crate) at_risk: bool,
 }
 
 /// The order without what the model does not number.
 pub(crate) fn plain(order: &Order) -> Order {
     let mut order = order.clone();
     order.event_sequence = EventSequence(0);
+    order.at_risk = false;
     for line in &mut order.lines {
         line.sku_key = SkuKey(0);
+        line.is_late = false;
     }
     order
 }
@@ -253,7 +265,7 @@ impl Round for Observer<'_> {
             .iter()
             .filter(|(_, slot)| asked(&slot.location.location_id))
         {
-            let seen = (slot.location.clone(), slot.next_order.0, slot.next_event.0);
+            let seen = (slot.location.clone(), slot.next_order.0);
             self.seen.locations.insert(slot.location.location_id.clone(), seen);
         }
         let named = |sku: &Sku| self.ids.skus.contains(sku);
@@ -321,6 +333,7 @@ fn order_seen(ws: &WorkingSet, slot: &OrderSlot) -> OrderSeen {
         order: plain(&slot.order),
         units_ahead,
         estimated_ship_date,
+        at_risk: slot.order.at_risk,
         location_id,
     }
 }
@@ -339,9 +352,8 @@ impl Model {
         };
         for (location_id, warehouse) in &self.warehouses {
             let next = |count: usize| i64::try_from(count).expect("tests are short") + 1;
-            let numbers = (next(warehouse.orders.len()), next(warehouse.log.len()));
-            seen.locations
-                .insert(location_id.clone(), (warehouse.config.clone(), numbers.0, numbers.1));
+            let config = (warehouse.config.clone(), next(warehouse.orders.len()));
+            seen.locations.insert(location_id.clone(), config);
             for sku in self.items.keys() {
                 let mut inbounds = warehouse.open_inbounds(sku);
                 inbounds.sort();
@@ -361,11 +373,14 @@ impl Model {
                     .lines
                     .iter()
                     .map(|line| lacks(line.lacking).then(|| units(warehouse.ahead_of(&line.sku, order, line))));
+                let estimated_ship_date = warehouse.estimate(&self.items, order, now);
+                let is_late = estimated_ship_date.is_none_or(|date| date > order.promised_ship_date);
                 let order_seen = OrderSeen {
                     location_id: location_id.clone(),
                     order: order.clone(),
                     units_ahead: ahead.collect(),
-                    estimated_ship_date: warehouse.estimate(&self.items, order, now),
+                    estimated_ship_date,
+                    at_risk: is_late && !matches!(order.state, OrderState::Shipped | OrderState::Cancelled),
                 };
                 seen.orders.insert(order.order_id.clone(), order_seen);
             }

@@ -41,7 +41,7 @@ impl Model {
                 };
                 return self.warehouses.keys().filter(has).cloned().collect();
             }
-            Command::ContinueRefill(_) => None,
+            Command::ContinueRefill(_) | Command::Reestimate(_) => None,
         };
         place.into_iter().collect()
     }

@@ -1,5 +1,6 @@
 //! The worked cases, by their numbers, over gRPC.
 
+mod at_risk;
 mod availability;
 mod deadlines;
 mod errors;

@@ -101,17 +101,12 @@ async fn s42_a_shrunk_inbound_puts_the_tail_at_risk_in_queue_order(kind: Kind) {
     }
     shop.put_inbound("PO-1", "2026-03-10", &[("A", 6)]).await;
     assert!(!shop.order("O1").await.at_risk);
-    let request = pb::ListOrdersRequest {
-        location_id: W1.to_owned(),
-        at_risk: Some(true),
-        ..pb::ListOrdersRequest::default()
-    };
-    let listed = shop.checkout.list_orders(request).await.expect("a list").into_inner();
-    let ids: Vec<_> = listed.orders.iter().map(|order| order.order_id.as_str()).collect();
+    assert_eq!(shop.told_risk(2).await, ["O2 at risk", "O3 at risk"]);
+    let listed = shop.at_risk().await;
+    let ids: Vec<_> = listed.iter().map(|order| order.order_id.as_str()).collect();
     assert_eq!(ids, ["O2", "O3"]);
     assert!(
         listed
-            .orders
             .iter()
             .all(|order| order.promised_ship_date == date("2026-03-11"))
     );

@@ -9,6 +9,7 @@ pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod recompute;
 mod requests;
+mod risk;
 pub(crate) mod shop;
 
 use holdfast::domain::Instant;

@@ -1,0 +1,122 @@
+//! Estimates in the background: rounds of their own between those of callers, each of bounded size, for a part of the time
+//! while callers wait.
+
+use std::collections::BTreeSet;
+use std::ops::Bound;
+use std::time::{Duration, Instant as Moment};
+
+use super::round::{Decided, Outcome};
+use super::runner::{Halted, Runner};
+use crate::allocator::command::{Command, Reestimate};
+use crate::clock::monotonic;
+
+/// The most queues that one round takes a step along.
+const STEPS_MAX: usize = 64;
+/// How many times as long as a round took the next one waits, while callers come.
+const REST_FACTOR: u32 = 3;
+/// For how long after the last of them callers count as coming.
+const BUSY: Duration = Duration::from_millis(50);
+/// How long the next round waits when the store was away.
+const AWAY_REST: Duration = Duration::from_secs(1);
+
+/// What waits to be estimated anew, and when its turn is.
+#[derive(Debug, Default)]
+pub(super) struct Estimates {
+    /// What is known to wait; the store knows all of it.
+    waiting: BTreeSet<Reestimate>,
+    /// The first of the round before: the others come before it.
+    last: Option<Reestimate>,
+    /// When the next round may run.
+    rested_at: Option<Moment>,
+    /// When callers were last answered.
+    called_at: Option<Moment>,
+}
+
+impl Estimates {
+    /// Adds what waits.
+    pub(super) fn extend(&mut self, more: impl IntoIterator<Item = Reestimate>) {
+        self.waiting.extend(more);
+    }
+
+    /// Keeps account of a round of callers.
+    pub(super) fn note_callers<C>(&mut self, callers: &[Option<C>], decided: &[Decided]) {
+        if callers.iter().any(Option::is_some) {
+            self.called_at = Some(monotonic());
+        }
+        self.extend(decided.iter().flat_map(|decided| decided.to_estimate.iter().cloned()));
+    }
+
+    /// Waits until the next round may run; for ever while nothing is known to wait.
+    pub(super) async fn wait(&self) {
+        match (self.waiting.is_empty(), self.rested_at) {
+            (true, _) => std::future::pending().await,
+            (false, None) => {}
+            (false, Some(rested_at)) => tokio::time::sleep_until(rested_at.into()).await,
+        }
+    }
+
+    /// The steps of the next round, in turns; none before it may run.
+    fn next(&mut self) -> Vec<Command> {
+        if self.rested_at.is_some_and(|rested_at| monotonic() < rested_at) {
+            return Vec::new();
+        }
+        let from = self.last.take().map_or(Bound::Unbounded, Bound::Excluded);
+        let until = match &from {
+            Bound::Excluded(last) => Bound::Included(last.clone()),
+            Bound::Included(_) | Bound::Unbounded => Bound::Unbounded,
+        };
+        let wrapped = matches!(until, Bound::Included(_));
+        let behind = self.waiting.range((from, Bound::Unbounded));
+        let before = self
+            .waiting
+            .range((Bound::Unbounded, until))
+            .take(if wrapped { STEPS_MAX } else { 0 });
+        let steps: Vec<_> = behind.chain(before).take(STEPS_MAX).cloned().collect();
+        self.last = steps.first().cloned();
+        steps.into_iter().map(Command::Reestimate).collect()
+    }
+
+    /// Keeps account of a round of estimates.
+    fn note(&mut self, steps: &[Command], decided: &[Decided], began: Moment) {
+        for (step, decided) in steps.iter().zip(decided) {
+            if let Command::Reestimate(step) = step {
+                self.waiting.remove(step);
+            }
+            if let Outcome::Panicked(message) = &decided.outcome {
+                tracing::error!(message, "a step of estimates panicked and was left out: {message}");
+            }
+        }
+        self.extend(decided.iter().flat_map(|decided| decided.to_estimate.iter().cloned()));
+        let (now, busy_until) = (monotonic(), self.called_at.map(|at| at + BUSY));
+        let is_busy = busy_until.is_some_and(|until| now < until);
+        self.rested_at = is_busy.then(|| now + now.saturating_duration_since(began) * REST_FACTOR);
+    }
+}
+
+impl Runner {
+    /// Takes the next steps of what waits to be estimated anew, if it is their turn.
+    pub(super) async fn estimate(&mut self) -> Result<(), Halted> {
+        // What is left at the end is gone on with by the next start, or by another instance.
+        if self.stop.is_cancelled() {
+            return Ok(());
+        }
+        let steps = self.estimates.next();
+        if steps.is_empty() {
+            return Ok(());
+        }
+        let began = monotonic();
+        match self.decide_together(self.clock.now(), &steps).await {
+            Ok(decided) => {
+                self.estimates.note(&steps, &decided, began);
+                self.committed.send_modify(|commits| *commits = commits.wrapping_add(1));
+                Ok(())
+            }
+            Err(Halted::Store(error)) if !error.is_fatal() => {
+                tracing::warn!(%error, "estimates rest, a round of them failed: {error}");
+                self.estimates.rested_at = Some(began + AWAY_REST);
+                Ok(())
+            }
+            Err(halted) => Err(halted),
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! What random commands do to risks: a comparison in which nobody is ever late proves nothing.
+
+use std::collections::BTreeMap;
+
+use holdfast::domain::event::Payload;
+use holdfast::domain::ids::EventSequence;
+use holdfast::sequencer::round::CommandRound;
+
+use super::core::{Core, Loading};
+use super::runner::Numbers;
+use super::runs::settle;
+use super::system::System;
+
+const EPISODES: usize = 20;
+const EPISODE_COMMANDS: usize = 200;
+
+#[test]
+fn random_commands_put_orders_at_risk_and_back_for_every_cause() {
+    let mut numbers = Numbers(13);
+    let mut told: BTreeMap<String, usize> = BTreeMap::new();
+    for _ in 0..EPISODES {
+        let script = numbers.case(EPISODE_COMMANDS).script("");
+        let mut core = Core::new(Loading::AsAsked);
+        for (now, commands) in &script.rounds {
+            core.round(&mut CommandRound::new(*now, commands));
+            assert_eq!(settle(&mut core, &script.ids, *now), Ok(()));
+        }
+        for location in &script.ids.locations {
+            for event in core.events(location, EventSequence(0)) {
+                let (what, risk) = if let Payload::PromiseAtRisk(risk) = &event.payload {
+                    ("at risk", risk)
+                } else if let Payload::PromiseRecovered(risk) = &event.payload {
+                    ("recovered", risk)
+                } else {
+                    continue;
+                };
+                let what = format!("{what}, {:?}", risk.cause.kind);
+                *told.entry(what).or_default() += 1;
+            }
+        }
+    }
+    for what in [
+        "at risk, InboundMoved",
+        "at risk, InboundShrunk",
+        "at risk, InboundClosed",
+        "at risk, InboundOverdue",
+        "at risk, UnitsLost",
+        "at risk, CalendarChanged",
+        "at risk, ItemChanged",
+        "at risk, DayPassed",
+        "recovered, InboundAdded",
+        "recovered, InboundMoved",
+        "recovered, UnitsArrived",
+        "recovered, OrderCancelled",
+        "recovered, CalendarChanged",
+    ] {
+        assert!(told.contains_key(what), "no order was {what}: {told:?}");
+    }
+}
