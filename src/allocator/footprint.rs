@@ -207,11 +207,18 @@ pub fn plan<'a>(ws: &WorkingSet, commands: impl IntoIterator<Item = &'a Command>
     planner.wants
 }
 
-/// What an order wants beside its footprint, now that the counters are loaded.
+/// What orders want beside their footprint, now that the counters are loaded, each as if it came alone: where it is to be
+/// filled, and its lines.
 #[must_use]
-pub fn plan_of_order(ws: &WorkingSet, location_id: Option<&LocationId>, lines: &[ReserveLine]) -> Wants {
+pub fn plan_of_each<'a>(
+    ws: &WorkingSet,
+    orders: impl IntoIterator<Item = (Option<&'a LocationId>, &'a [ReserveLine])>,
+) -> Wants {
     let mut planner = Planner::new(ws);
-    planner.source(location_id, lines);
+    for (location_id, lines) in orders {
+        planner.source(location_id, lines);
+        planner.forget_asked();
+    }
     settle(&mut planner.wants.inbounds);
     planner.wants
 }
@@ -221,7 +228,7 @@ struct Planner<'a> {
     wants: Wants,
     lines_left: i64,
     /// Units asked for so far, by position of the stock.
-    asked: Vec<Units>,
+    asked: BTreeMap<usize, Units>,
 }
 
 impl<'a> Planner<'a> {
@@ -230,7 +237,7 @@ impl<'a> Planner<'a> {
             ws,
             wants: Wants::default(),
             lines_left: REFILL_LINES_MAX,
-            asked: vec![Units::ZERO; ws.stocks.len()],
+            asked: BTreeMap::new(),
         }
     }
 
@@ -314,14 +321,17 @@ impl<'a> Planner<'a> {
         };
         let slot = self.ws.stock(index);
         let available = self.ws.available(slot);
-        let Some(asked) = self.asked.get_mut(index.position()) else {
-            return;
-        };
+        let asked = self.asked.entry(index.position()).or_default();
         let (before, after) = (*asked, *asked + units);
         *asked = after;
-        if before <= available && after > available {
+        if before <= available && after > available && slot.inbounds.is_none() {
             self.wants.inbounds.push((location_id.clone(), sku.clone()));
         }
+    }
+
+    /// What was asked for so far takes nothing from what comes after it.
+    fn forget_asked(&mut self) {
+        self.asked.clear();
     }
 
     /// Units come free: each may fill one waiting line.

@@ -139,9 +139,11 @@ impl<D: Database> Loader<'_, D> {
     }
 
     async fn load_open_inbounds(&mut self, wanted: &[(LocationId, Sku)]) -> Result<(), StoreError> {
-        let stocks = self.stocks_of(wanted);
+        let mut stocks = self.stocks_of(wanted);
+        stocks.retain(|_, stock| self.loaded.ws.stock(*stock).inbounds.is_none());
         for stock in stocks.values() {
             self.loaded.ws.stocks.note(*stock).inbounds = Some(Vec::new());
+            self.loaded.read.insert(*stock);
         }
         let given = Load::OpenInbounds.pairs(stocks.keys().copied());
         for row in &self.find(Load::OpenInbounds, &given).await? {
