@@ -221,15 +221,15 @@ async fn measure(database: &str, mut shops: Vec<Shop>) {
                 let each = u32::try_from(count).expect("a small count");
                 let medians = times.into_iter().map(median).map(|time| time / each);
                 let medians: Vec<_> = medians.collect();
-                let ratio = 100 * medians[1].as_nanos() / medians[0].as_nanos().max(1);
+                let ratio = (100 * medians[1].as_nanos()).div_euclid(medians[0].as_nanos().max(1));
                 line(&format_args!(
                     "{database:10} {name:8} {case:12} {count:3} together: {:>9.1?} with {}, {:>9.1?} with {}: {}.{:02} times",
                     medians[0],
                     shops[0].locations,
                     medians[1],
                     shops[1].locations,
-                    ratio / 100,
-                    ratio % 100,
+                    ratio.div_euclid(100),
+                    ratio.rem_euclid(100),
                 ));
             }
         }

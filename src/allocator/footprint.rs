@@ -169,6 +169,8 @@ pub struct Wants {
     pub stocks: Vec<(LocationId, Sku)>,
     /// Loaded orders of which units ahead are to be told. Only readers ask: it costs a walk along the queue.
     pub ahead: Vec<OrderId>,
+    /// Loaded orders of which the calendar of their promise is to be told. Only readers ask.
+    pub explained: Vec<OrderId>,
 }
 
 impl Wants {
@@ -192,6 +194,8 @@ impl Wants {
         settle(&mut self.stocks);
         self.ahead.extend_from_slice(&other.ahead);
         settle(&mut self.ahead);
+        self.explained.extend_from_slice(&other.explained);
+        settle(&mut self.explained);
     }
 }
 

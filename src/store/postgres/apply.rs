@@ -58,8 +58,9 @@ fn check(statement: &'static str, expected: usize, touched: Option<i64>) -> Resu
 }
 
 /// Statements of the other tables, in the order in which they are run. Each answers how many rows it touched.
-const OTHERS: [(Table, &str); 8] = [
+const OTHERS: [(Table, &str); 9] = [
     (Table::Locations, PUT_LOCATIONS),
+    (Table::Calendars, PUT_CALENDARS),
     (Table::Items, PUT_ITEMS),
     (Table::Cancellations, INSERT_CANCELLATIONS),
     (Table::Inbounds, PUT_INBOUNDS),
@@ -101,12 +102,12 @@ WITH numbers AS (
     INSERT INTO orders (
         location_key, sequence, order_id, state, lacking, placed_at_us, promised_ship_date, calendar_version,
         event_sequence, currency, terms, released_at_us, ship_by_date, shipped_at_us, cancelled_at_us, shipment,
-        payment_deadline_us, confirmed_at_us
+        payment_deadline_us, confirmed_at_us, zone_database
     )
     SELECT * FROM unnest(
         $14::bigint[], $15::bigint[], $16::text[], $17::bigint[], $18::bigint[], $19::bigint[], $20::date[],
         $21::bigint[], $22::bigint[], $23::text[], $24::text[], $25::bigint[], $26::date[], $27::bigint[],
-        $28::bigint[], $29::text[], $30::bigint[], $31::bigint[]
+        $28::bigint[], $29::text[], $30::bigint[], $31::bigint[], $32::text[]
     )
     RETURNING 1
 ), changed_orders AS (
@@ -115,8 +116,8 @@ WITH numbers AS (
         ship_by_date = c.ship_by_date, shipped_at_us = c.shipped_at_us, cancelled_at_us = c.cancelled_at_us,
         shipment = c.shipment, confirmed_at_us = c.confirmed_at_us
     FROM unnest(
-        $32::bigint[], $33::bigint[], $34::bigint[], $35::bigint[], $36::bigint[], $37::bigint[], $38::date[],
-        $39::bigint[], $40::bigint[], $41::text[], $42::bigint[]
+        $33::bigint[], $34::bigint[], $35::bigint[], $36::bigint[], $37::bigint[], $38::bigint[], $39::date[],
+        $40::bigint[], $41::bigint[], $42::text[], $43::bigint[]
     ) AS c (
         location_key, sequence, state, lacking, event_sequence, released_at_us, ship_by_date, shipped_at_us,
         cancelled_at_us, shipment, confirmed_at_us
@@ -129,8 +130,8 @@ WITH numbers AS (
         price_units, price_nanos, refunded_units, refunded_nanos, basis
     )
     SELECT * FROM unnest(
-        $43::bigint[], $44::bigint[], $45::bigint[], $46::bigint[], $47::bigint[], $48::bigint[], $49::bigint[],
-        $50::date[], $51::date[], $52::bigint[], $53::bigint[], $54::bigint[], $55::bigint[], $56::text[]
+        $44::bigint[], $45::bigint[], $46::bigint[], $47::bigint[], $48::bigint[], $49::bigint[], $50::bigint[],
+        $51::date[], $52::date[], $53::bigint[], $54::bigint[], $55::bigint[], $56::bigint[], $57::text[]
     )
     RETURNING 1
 ), changed_lines AS (
@@ -138,19 +139,28 @@ WITH numbers AS (
         cancelled = c.cancelled, lacking = c.lacking, refunded_units = c.refunded_units,
         refunded_nanos = c.refunded_nanos
     FROM unnest(
-        $57::bigint[], $58::bigint[], $59::bigint[], $60::bigint[], $61::bigint[], $62::bigint[], $63::bigint[]
+        $58::bigint[], $59::bigint[], $60::bigint[], $61::bigint[], $62::bigint[], $63::bigint[], $64::bigint[]
     ) AS c (location_key, sequence, line_number, cancelled, lacking, refunded_units, refunded_nanos)
     WHERE l.location_key = c.location_key AND l.sequence = c.sequence AND l.line_number = c.line_number
     RETURNING 1
 ), new_events AS (
     INSERT INTO events (location_key, event_sequence, at_us, order_id, payload)
-    SELECT * FROM unnest($64::bigint[], $65::bigint[], $66::bigint[], $67::text[], $68::text[])
+    SELECT * FROM unnest($65::bigint[], $66::bigint[], $67::bigint[], $68::text[], $69::text[])
     RETURNING 1
 )
 SELECT (SELECT count(*) FROM numbers), (SELECT count(*) FROM counters), (SELECT count(*) FROM directory),
     (SELECT count(*) FROM new_orders), (SELECT count(*) FROM changed_orders), (SELECT count(*) FROM new_lines),
     (SELECT count(*) FROM changed_lines), (SELECT count(*) FROM new_events),
     set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true), pg_notify('holdfast', '')::text";
+
+const PUT_CALENDARS: &str = "-- put_calendars
+WITH written AS (
+    INSERT INTO location_calendars (location_key, calendar_version, calendar)
+    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[])
+    ON CONFLICT (location_key, calendar_version) DO UPDATE SET calendar = excluded.calendar
+    RETURNING 1
+)
+SELECT count(*) FROM written";
 
 const PUT_LOCATIONS: &str = "-- put_locations
 WITH written AS (

@@ -10,6 +10,8 @@ pub(in crate::store) enum Load {
     CatalogKeys,
     /// Configurations, by location key.
     Configs,
+    /// Calendars that locations have or had, by location key and version.
+    Calendars,
     /// Items with their counters at a location, by location key and SKU. A location that is not stored has no counters.
     Stock,
     /// Counters, by location key and SKU key.
@@ -88,9 +90,10 @@ pub(in crate::store) enum Load {
 
 impl Load {
     /// Every statement.
-    pub(in crate::store) const ALL: [Self; 37] = [
+    pub(in crate::store) const ALL: [Self; 38] = [
         Self::CatalogKeys,
         Self::Configs,
+        Self::Calendars,
         Self::Stock,
         Self::StockByKey,
         Self::ItemsEverywhere,
@@ -138,6 +141,7 @@ impl Load {
             Self::StockByKey
             | Self::Orders
             | Self::Lines
+            | Self::Calendars
             | Self::Cancellations
             | Self::InboundLines
             | Self::OpenInbounds
@@ -208,6 +212,8 @@ impl Load {
 pub(in crate::store) enum Table {
     /// Locations, inserted or replaced.
     Locations,
+    /// Calendars of locations, inserted; the same version is the same calendar.
+    Calendars,
     /// The numbers that locations give out, inserted or replaced; their revision grows.
     Numbers,
     /// Items, inserted or replaced.
@@ -242,8 +248,9 @@ pub(in crate::store) enum Table {
 
 impl Table {
     /// Every table, in the order in which they are written.
-    pub(in crate::store) const ALL: [Self; 16] = [
+    pub(in crate::store) const ALL: [Self; 17] = [
         Self::Locations,
+        Self::Calendars,
         Self::Numbers,
         Self::Items,
         Self::Stock,
@@ -266,6 +273,8 @@ impl Table {
         match self {
             // Key, id, configuration.
             Self::Locations => &[Int, Text, Text],
+            // Location key, version, calendar.
+            Self::Calendars => &[Int, Int, Text],
             // Location key; next order, event and inbound.
             Self::Numbers => &[Int, Int, Int, Int],
             // Key, SKU, display name, backorderable, lead time, most backlog, safety stock.
@@ -276,9 +285,9 @@ impl Table {
             Self::Directory => &[Text, Int, Int],
             // Location key, sequence, id, state, lacking, placed at, promise, calendar version, event, currency, terms,
             // released at, ship by, shipped at, cancelled at, shipment, payment deadline,
-            // confirmed at.
+            // confirmed at, zone database.
             Self::NewOrders => &[
-                Int, Int, Text, Int, Int, Int, Date, Int, Int, Text, Text, Int, Date, Int, Int, Text, Int, Int,
+                Int, Int, Text, Int, Int, Int, Date, Int, Int, Text, Text, Int, Date, Int, Int, Text, Int, Int, Text,
             ],
             // Location key, sequence, state, lacking, event, released at, ship by, shipped at, cancelled at, shipment,
             // confirmed at.
