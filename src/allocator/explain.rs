@@ -1,10 +1,11 @@
 //! Why an order has the date that it has, such that the date can be computed again from the explanation alone.
 
 use super::promise::{self, Coverage, Outlook, Today};
-use crate::domain::Date;
 use crate::domain::calendar::{Calendar, plus_days};
 use crate::domain::ids::InboundId;
+use crate::domain::order::{OrderLine, Supply};
 use crate::domain::quantity::Units;
+use crate::domain::{Date, Instant};
 
 /// Why a day does not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +70,43 @@ pub fn worth(calendar: &Calendar, today: Today, outlook: Outlook<'_>, ahead: Uni
         skipped: skipped.unwrap_or_default(),
         coverage,
         ship_date,
+    }
+}
+
+/// How a line's promised dates came about, in the calendar that they were computed with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Promised {
+    /// The local date on which the promise was made.
+    pub local_date: Date,
+    /// The day on which its supply was to be there.
+    pub supply_date: Date,
+    /// Days that did not count, from the later of both until it was to ship.
+    pub skipped: Vec<(Date, Skip)>,
+}
+
+/// How the promised dates of a line came about, with the calendar of the time at the instant of the promise.
+#[must_use]
+pub fn promised(calendar: &Calendar, placed_at: Instant, line: &OrderLine) -> Promised {
+    let today = Today::of(calendar, placed_at);
+    let supply_date = match &line.basis.supply {
+        Supply::OnHand => today.local,
+        Supply::Inbound { expected_date, .. } => promise::counts_as(calendar, today, *expected_date),
+        Supply::LeadTime { days } => {
+            let by_lead_time = plus_days(today.local, *days);
+            let ready_date = calendar.on_or_after(by_lead_time).max(today.business);
+            // Where an inbound was expected after it, that one's date counted.
+            if ready_date == line.ready_date {
+                by_lead_time
+            } else {
+                line.ready_date
+            }
+        }
+    };
+    let from = supply_date.max(today.local);
+    Promised {
+        local_date: today.local,
+        supply_date,
+        skipped: skipped(calendar, Some(today), from, line.promised_ship_date),
     }
 }
 

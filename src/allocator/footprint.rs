@@ -185,6 +185,8 @@ pub struct Wants {
     pub estimates: BTreeMap<(LocationId, Sku), i64>,
     /// Locations that are gone through, from where their walk is.
     pub location_walks: Vec<LocationId>,
+    /// Loaded orders of which the calendar of their promise is to be told. Only readers ask.
+    pub explained: Vec<OrderId>,
 }
 
 impl Wants {
@@ -208,6 +210,8 @@ impl Wants {
         settle(&mut self.stocks);
         self.ahead.extend_from_slice(&other.ahead);
         settle(&mut self.ahead);
+        self.explained.extend_from_slice(&other.explained);
+        settle(&mut self.explained);
     }
 }
 
@@ -223,11 +227,18 @@ pub fn plan<'a>(ws: &WorkingSet, commands: impl IntoIterator<Item = &'a Command>
     planner.wants
 }
 
-/// What an order wants beside its footprint, now that the counters are loaded.
+/// What orders want beside their footprint, now that the counters are loaded, each as if it came alone: where it is to be
+/// filled, and its lines.
 #[must_use]
-pub fn plan_of_order(ws: &WorkingSet, location_id: Option<&LocationId>, lines: &[ReserveLine]) -> Wants {
+pub fn plan_of_each<'a>(
+    ws: &WorkingSet,
+    orders: impl IntoIterator<Item = (Option<&'a LocationId>, &'a [ReserveLine])>,
+) -> Wants {
     let mut planner = Planner::new(ws);
-    planner.source(location_id, lines);
+    for (location_id, lines) in orders {
+        planner.source(location_id, lines);
+        planner.forget_asked();
+    }
     settle(&mut planner.wants.inbounds);
     planner.wants
 }
@@ -238,7 +249,7 @@ struct Planner<'a> {
     lines_left: i64,
     estimates_left: i64,
     /// Units asked for so far, by position of the stock.
-    asked: Vec<Units>,
+    asked: BTreeMap<usize, Units>,
 }
 
 impl<'a> Planner<'a> {
@@ -248,7 +259,7 @@ impl<'a> Planner<'a> {
             wants: Wants::default(),
             lines_left: REFILL_LINES_MAX,
             estimates_left: ESTIMATE_LINES_MAX,
-            asked: vec![Units::ZERO; ws.stocks.len()],
+            asked: BTreeMap::new(),
         }
     }
 
@@ -333,14 +344,17 @@ impl<'a> Planner<'a> {
         };
         let slot = self.ws.stock(index);
         let available = self.ws.available(slot);
-        let Some(asked) = self.asked.get_mut(index.position()) else {
-            return;
-        };
+        let asked = self.asked.entry(index.position()).or_default();
         let (before, after) = (*asked, *asked + units);
         *asked = after;
-        if before <= available && after > available {
+        if before <= available && after > available && slot.inbounds.is_none() {
             self.wants.inbounds.push((location_id.clone(), sku.clone()));
         }
+    }
+
+    /// What was asked for so far takes nothing from what comes after it.
+    fn forget_asked(&mut self) {
+        self.asked.clear();
     }
 
     /// Units come free: each may fill one waiting line.

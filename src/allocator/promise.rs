@@ -144,21 +144,22 @@ pub(super) fn arrivals<'a>(
     today: Today,
     outlook: Outlook<'a>,
 ) -> Vec<(Date, &'a OpenInbound, Units)> {
-    let overdue_date = calendar.plus_business_days(today.local, 1);
-    let effective = |inbound: &OpenInbound| {
-        if inbound.expected_date < today.local {
-            overdue_date
-        } else {
-            inbound.expected_date
-        }
-    };
     let inbounds = outlook.inbounds.iter().map(|inbound| {
         let counted = counted_on(inbound.open, outlook.buffer_percent);
-        (effective(inbound), inbound, counted)
+        (counts_as(calendar, today, inbound.expected_date), inbound, counted)
     });
     let mut inbounds: Vec<_> = inbounds.filter(|(_, _, counted)| !counted.is_zero()).collect();
     inbounds.sort_by(|(a, x, _), (b, y, _)| a.cmp(b).then_with(|| x.inbound_id.cmp(&y.inbound_id)));
     inbounds
+}
+
+/// The date as which an inbound counts that is expected on one: an overdue one on the next business day.
+pub(super) fn counts_as(calendar: &Calendar, today: Today, expected_date: Date) -> Date {
+    if expected_date < today.local {
+        calendar.plus_business_days(today.local, 1)
+    } else {
+        expected_date
+    }
 }
 
 /// The date and the supply of a [`coverage`].

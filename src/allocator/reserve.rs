@@ -1,5 +1,7 @@
 //! Placing an order: the promise is fixed, units that are there are tied to it, the rest is its backlog.
 
+use std::borrow::Cow;
+
 use chrono::TimeDelta;
 
 use super::command::Reserve;
@@ -9,6 +11,7 @@ use super::sourcing::{self, Demand, Source, Unsettled};
 use super::working_set::{Index, LocationSlot, WorkingSet};
 use super::{Outcome, queue, replay};
 use crate::domain::Date;
+use crate::domain::calendar::ZONE_DATABASE;
 use crate::domain::event::{OrderPlaced, Payload, PlacedLine, ReleaseCause};
 use crate::domain::ids::{EventSequence, Sequence};
 use crate::domain::money::Amount;
@@ -105,6 +108,7 @@ fn place(
         at_risk: false,
         promised_ship_date: promised,
         calendar_version,
+        zone_database: Cow::Borrowed(ZONE_DATABASE),
         terms: command.terms.clone(),
         confirmed_at: None,
         released_at: None,
@@ -177,6 +181,7 @@ fn placed_event(order: &Order) -> Payload {
         sequence: order.sequence,
         promised_ship_date: order.promised_ship_date,
         calendar_version: order.calendar_version,
+        zone_database: order.zone_database.clone(),
         currency: order.currency,
         terms: order.terms.clone(),
         lines: lines.collect(),

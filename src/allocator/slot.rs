@@ -7,6 +7,7 @@ use super::command::{AdjustContent, CancelContent, CancelLine, ReceiveContent};
 use super::decision::{Adjusted, Received};
 use super::promise::Today;
 use super::table::Index;
+use crate::domain::calendar::Calendar;
 use crate::domain::catalog::{Item, Location};
 use crate::domain::ids::{
     AdjustmentId, EventSequence, InboundId, InboundKey, LineNumber, LocationKey, RequestId, Sequence, SkuKey,
@@ -165,6 +166,8 @@ pub struct OrderSlot {
     pub units_ahead: Vec<Units>,
     /// For each line, how many older lines lack units; empty unless a reader asked for them.
     pub lines_ahead: Vec<i64>,
+    /// The calendar that its promise was made with; `None` unless a reader asked for it and it is stored.
+    pub calendar: Option<Calendar>,
 }
 
 impl OrderSlot {
@@ -176,6 +179,7 @@ impl OrderSlot {
             changed_lines: Vec::new(),
             units_ahead: Vec::new(),
             lines_ahead: Vec::new(),
+            calendar: None,
         }
     }
 }

@@ -1,12 +1,14 @@
 //! Which location is to fill an order: the one that it names, or the best of all (`RULES.md` R7).
 
 use super::command::ReserveLine;
-use super::promise::{self, LineOffer};
-use super::working_set::{Index, LocationSlot, StockSlot, WorkingSet};
+use super::promise::{self, LineOffer, Outlook, Today};
+use super::working_set::{Index, LocationSlot, OpenInbound, StockSlot, WorkingSet};
 use super::{Refusal, location_of, stocks_of};
 use crate::domain::Date;
+use crate::domain::calendar::plus_days;
 use crate::domain::catalog::Location;
 use crate::domain::ids::{LocationId, Sku};
+use crate::domain::inbound::counted_on;
 use crate::domain::rejection::Rejection;
 
 /// What an order would get at a location.
@@ -95,35 +97,71 @@ fn preference(ws: &WorkingSet, location: Index<LocationSlot>, ship_date: Option<
 }
 
 fn best(ws: &mut WorkingSet, demand: Demand<'_>) -> Result<Source, Refusal> {
-    let candidates = candidates(ws);
-    if candidates.is_empty() {
-        return Err(Rejection::NoActiveLocation.into());
+    let mut candidates = candidates(ws).into_iter();
+    let first = candidates.next().ok_or(Rejection::NoActiveLocation)?;
+    let mut found = at(ws, first, demand)?;
+    let second = candidates.as_slice().first();
+    if second.is_none_or(|second| is_beaten(ws, &found, *second, None)) {
+        return Ok(found);
     }
-    let (mut best, mut refused): (Option<Source>, Option<Source>) = (None, None);
-    for location in candidates {
-        let is_beaten = |best: &Source| preference(ws, best.location, best.ship_date) < preference(ws, location, None);
-        if best.as_ref().is_some_and(is_beaten) {
+    // Those that could win come first, so that most are never looked at.
+    let mut others: Vec<_> = candidates.map(|other| (earliest(ws, other, demand), other)).collect();
+    others.sort_unstable_by(|(a, x), (b, y)| preference(ws, *x, *a).cmp(&preference(ws, *y, *b)));
+    for (earliest, location) in others {
+        if is_beaten(ws, &found, location, earliest) {
             break;
         }
         let source = at(ws, location, demand)?;
-        let kept = if source.ship_date.is_some() {
-            &mut best
-        } else {
-            &mut refused
-        };
-        let is_better = |kept: &Source| {
-            let refusal = source.ship_date.is_none();
-            // Refusals have no dates to be compared by.
-            let of = |source: &Source| {
-                let (date, rank, id) = preference(ws, source.location, source.ship_date);
-                ((!refusal).then_some(date), rank, id)
-            };
-            of(&source) < of(kept)
-        };
-        if kept.as_ref().is_none_or(is_better) {
-            *kept = Some(source);
+        if wins(ws, &source, &found) {
+            found = source;
         }
     }
-    // There is a candidate, and each is kept or beaten.
-    best.or(refused).ok_or_else(|| Rejection::NoActiveLocation.into())
+    Ok(found)
+}
+
+/// Whether what was found is better than whatever a location may have, which ships nothing before a date.
+fn is_beaten(ws: &WorkingSet, found: &Source, location: Index<LocationSlot>, earliest: Option<Date>) -> bool {
+    found.ship_date.is_some() && preference(ws, found.location, found.ship_date) < preference(ws, location, earliest)
+}
+
+/// Whether a source is better than another: one with a date is, then the earlier one, then the lower rank and id. Refusals have
+/// no dates to be compared by.
+fn wins(ws: &WorkingSet, source: &Source, other: &Source) -> bool {
+    let of = |source: &Source| {
+        let (date, rank, id) = preference(ws, source.location, source.ship_date);
+        (source.ship_date.is_none(), source.ship_date.map(|_| date), rank, id)
+    };
+    of(source) < of(other)
+}
+
+/// A date before which an order of these lines does not ship from a location, whatever comes first there: that of the first
+/// supply of the line whose first supply is the latest. `None` where it ships at best today, or where it cannot be said.
+fn earliest(ws: &WorkingSet, location: Index<LocationSlot>, demand: Demand<'_>) -> Option<Date> {
+    let LocationSlot {
+        location: of, today, ..
+    } = ws.location(location);
+    let mut latest = today.business;
+    for line in demand.lines {
+        let slot = ws.stock(ws.stocks.find(&(location, ws.find_item(&line.sku)?))?);
+        if slot.stock.pending_refill.is_some() {
+            return None;
+        }
+        if ws.available(slot) < line.quantity.units() {
+            slot.inbounds.as_ref()?;
+            // Nothing is coming: no date at all.
+            let Some(supply) = first_supply(*today, promise::outlook(ws, slot)) else {
+                return Some(Date::MAX);
+            };
+            latest = latest.max(supply);
+        }
+    }
+    (latest > today.business).then(|| of.calendar.ship_date(of.calendar.on_or_after(latest)))
+}
+
+/// A date before which nothing that is coming is there; `None` when nothing is coming.
+fn first_supply(today: Today, outlook: Outlook<'_>) -> Option<Date> {
+    let counted = |inbound: &&OpenInbound| !counted_on(inbound.open, outlook.buffer_percent).is_zero();
+    let inbounds = outlook.inbounds.iter().filter(counted);
+    let by_lead_time = outlook.lead_time_days.map(|days| plus_days(today.local, days));
+    inbounds.map(|inbound| inbound.expected_date).chain(by_lead_time).min()
 }

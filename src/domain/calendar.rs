@@ -11,6 +11,9 @@ use super::{Date, Instant};
 
 /// The most business days that handling may take.
 pub const HANDLING_DAYS_MAX: u16 = 365;
+/// The version of the zone database that dates are computed with: it comes with the binary.
+pub const ZONE_DATABASE: &str = chrono_tz::IANA_TZDB_VERSION;
+
 /// The most holidays of one calendar: ten years of every day.
 pub const HOLIDAYS_MAX: usize = 3_660;
 /// How long before a skipped local time the old offset surely held: gaps are a day long at most.

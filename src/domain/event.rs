@@ -1,6 +1,8 @@
 //! Events: what happened at a location, numbered without gaps; replaying them gives the tables
 //! (`RULES.md` R13).
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::catalog::Location;
@@ -130,6 +132,9 @@ pub struct OrderPlaced {
     pub promised_ship_date: Date,
     /// The calendar it was fixed with.
     pub calendar_version: i64,
+    /// The zone database it was fixed with; empty where that was not stored yet.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub zone_database: Cow<'static, str>,
     /// The currency of the prices.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub currency: Option<Currency>,

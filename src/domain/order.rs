@@ -1,5 +1,6 @@
 //! Orders: paid demand with a place in the queue, whose lines ship together.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -251,6 +252,8 @@ pub struct Order {
     pub promised_ship_date: Date,
     /// The calendar that the promise was made with.
     pub calendar_version: i64,
+    /// The zone database that it was made with; empty where that was not stored yet.
+    pub zone_database: Cow<'static, str>,
     /// What the caller asked for beside lines.
     pub terms: Terms,
     /// When its payment was confirmed; `None` unless it was tentative.

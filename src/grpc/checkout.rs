@@ -45,7 +45,7 @@ impl CheckoutService for Checkout {
 
     async fn quote(&self, request: Request<pb::QuoteRequest>) -> Result<Response<pb::QuoteResponse>, Status> {
         let cart = checkout::quote(request.into_inner())?;
-        let quote = self.0.ask(cart).await?;
+        let quote = self.0.quote(cart).await?;
         Ok(Response::new(pb::QuoteResponse { quote: Some(quote) }))
     }
 

@@ -8,7 +8,10 @@ use std::time::Instant;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::Status;
 
+use super::availability::Board;
 use super::convert::answers::Expected;
+use super::convert::checkout::Cart;
+use super::desk::Desk;
 use super::hub::Hub;
 use super::permits::{self, Connections, StreamPlace, permit};
 use super::readers::{OutlookOf, Question, Reader};
@@ -32,6 +35,9 @@ pub(crate) struct Context {
     pub(crate) services: Services,
     /// Whoever follows logs follows them here.
     pub(crate) hub: Arc<Hub>,
+    /// What item pages watch.
+    pub(crate) board: Board,
+    desk: Arc<Desk>,
     reads: Arc<Semaphore>,
     streams: Arc<Semaphore>,
     connections: Arc<Connections>,
@@ -55,9 +61,12 @@ impl Context {
             services.shutdown.clone(),
         );
         let permits = |max: usize| Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS)));
+        let desk = Desk::new(Arc::clone(&services.store), Arc::clone(&services.clock));
         Self {
             services,
             hub,
+            board: Board::default(),
+            desk,
             reads: permits(reads_max),
             streams: permits(streams_max),
             connections: Arc::default(),
@@ -142,6 +151,16 @@ impl Context {
             .await?
             .ok_or_else(|| status::internal(&"a reader was observed and gave no answer"))?;
         answer.map_err(|rejection| status::rejected(rejection, sku_field))
+    }
+
+    /// What an order of a cart would get.
+    ///
+    /// # Errors
+    /// Its refusal, or why there is no answer.
+    pub(crate) async fn quote(&self, cart: Cart) -> Result<pb::Quote, Status> {
+        let permit = permit(&self.reads, "reads", self.services.settings.reads_max)?;
+        let quoted = self.desk.ask(cart, permit).await?;
+        quoted.map_err(|rejection| status::rejected(rejection, SkuField::Lines))
     }
 
     /// The view of an order that was decided. An order just accepted brings its dates with it; any other is looked up.

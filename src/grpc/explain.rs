@@ -1,18 +1,21 @@
 //! Explanations as callers see them: fields from which a date can be computed again, and the same in words.
 
 use super::convert::{events, values};
-use crate::allocator::explain::{self, LineWorth, Skip};
+use crate::allocator::explain::{self, LineWorth, Promised, Skip};
 use crate::allocator::promise::{self, Coverage, Today};
 use crate::allocator::working_set::{LocationSlot, OrderSlot, StockSlot, WorkingSet};
 use crate::domain::Date;
+use crate::domain::calendar::{Calendar, ZONE_DATABASE};
 use crate::domain::order::{Order, OrderLine, OrderState, Supply};
 use crate::domain::quantity::Units;
+use crate::proto::google::r#type as google;
 use crate::proto::holdfast::v1 as pb;
 
 /// Why an order has its dates. Of an order that waits, units ahead, heads of queues and open inbounds must be loaded.
 pub(crate) fn order(ws: &WorkingSet, slot: &OrderSlot) -> pb::OrderExplanation {
     let place = ws.location(slot.location);
     let (order, calendar, today) = (&slot.order, &place.location.calendar, place.today);
+    let then = slot.calendar.as_ref();
     let worths: Vec<_> = order.lines.iter().map(|line| worth(ws, slot, line)).collect();
     let of_line = |line: &OrderLine| {
         let stock = stock_of(ws, place, line);
@@ -46,6 +49,10 @@ pub(crate) fn order(ws: &WorkingSet, slot: &OrderSlot) -> pb::OrderExplanation {
         local_date: Some(values::date(today.local)),
         handling_days: i32::from(calendar.handling_days),
         promise_calendar_version: order.calendar_version,
+        promise_local_date: then.map(|calendar| values::date(calendar.local_date(order.placed_at))),
+        promise_handling_days: then.map_or(0, |calendar| i32::from(calendar.handling_days)),
+        promise_zone_database: order.zone_database.to_string(),
+        zone_database: ZONE_DATABASE.to_owned(),
         calendar_version: calendar.version,
         text: words(order, estimated, &lines),
         lines,
@@ -91,6 +98,8 @@ fn spelled(ws: &WorkingSet, slot: &OrderSlot, line: &OrderLine, worth: Option<&L
         .map(|(stock, item)| stock.stock.shortfall(item.safety_stock));
     let coverage = worth.and_then(|worth| worth.coverage.as_ref());
     let covering = coverage.and_then(covering);
+    let then = slot.calendar.as_ref();
+    let promised = then.map(|calendar| explain::promised(calendar, slot.order.placed_at, line));
     let mut explanation = pb::LineExplanation {
         line_number: values::small(line.number.0),
         sku: line.sku.to_string(),
@@ -120,12 +129,22 @@ fn spelled(ws: &WorkingSet, slot: &OrderSlot, line: &OrderLine, worth: Option<&L
         estimated_ship_date: worth.and_then(|worth| worth.ship_date).map(values::date),
         skipped_days: worth.map(|worth| skipped(&worth.skipped)).unwrap_or_default(),
         text: String::new(),
+        promised_supply_date: promised.as_ref().map(|promised| values::date(promised.supply_date)),
+        promise_skipped_days: promised
+            .as_ref()
+            .map(|promised| skipped(&promised.skipped))
+            .unwrap_or_default(),
     };
     explanation.text = line_words(
         &explanation,
         coverage,
         i32::from(place.location.calendar.handling_days),
         place.today,
+    );
+    explanation.text.extend(
+        promised
+            .zip(then)
+            .map(|(promised, calendar)| promise_words(line, &promised, calendar)),
     );
     explanation
 }
@@ -229,14 +248,62 @@ fn line_words(line: &pb::LineExplanation, coverage: Option<&Coverage>, handling_
             line.units_ahead, line.safety_shortfall
         ),
     };
-    let days = if handling_days == 1 { "day" } else { "days" };
-    let not_counted = match line.skipped_days.len() {
-        0 => String::new(),
-        count => format!(" ({count} days in between do not count)"),
-    };
+    let not_counted = not_counted(
+        line.skipped_days
+            .iter()
+            .filter_map(|day| Some((day.date?, day.reason()))),
+    );
     format!(
-        "{supply}{queue} It is ready on {} and ships {handling_days} business {days} later{not_counted}.",
-        coverage.ready_date
+        "{supply}{queue} It is ready on {} and ships {} later{not_counted}.",
+        coverage.ready_date,
+        business_days(handling_days)
+    )
+}
+
+fn business_days(count: i32) -> String {
+    let days = if count == 1 { "day" } else { "days" };
+    format!("{count} business {days}")
+}
+
+/// Which days do not count, as a remark in brackets; nothing where all do.
+fn not_counted(days: impl Iterator<Item = (google::Date, pb::SkipReason)>) -> String {
+    let named = days.map(|(date, reason)| {
+        let date = format!("{:04}-{:02}-{:02}", date.year, date.month, date.day);
+        match reason {
+            pb::SkipReason::Holiday => format!("{date}, a holiday"),
+            pb::SkipReason::Cutoff => format!("{date}, whose cut-off has passed"),
+            pb::SkipReason::Weekend | pb::SkipReason::Unspecified => format!("{date}, no working day"),
+        }
+    });
+    let named: Vec<_> = named.collect();
+    if named.is_empty() {
+        return String::new();
+    }
+    format!(" (not counted: {})", named.join("; "))
+}
+
+/// What a support agent can read out of the promise of a line.
+fn promise_words(line: &OrderLine, promised: &Promised, calendar: &Calendar) -> String {
+    let ahead = match line.basis.units_ahead + line.basis.safety_shortfall {
+        Units::ZERO => String::new(),
+        ahead => format!(", {ahead} units before its own"),
+    };
+    let supply = match &line.basis.supply {
+        Supply::OnHand => "all of it was here".to_owned(),
+        Supply::Inbound {
+            inbound_id,
+            expected_date,
+        } => format!("it was to come with inbound {inbound_id}, then expected {expected_date}{ahead}"),
+        Supply::LeadTime { days } => format!("no inbound covered it, and it could be had in {days} days{ahead}"),
+    };
+    let skipped = self::skipped(&promised.skipped);
+    let not_counted = not_counted(skipped.iter().filter_map(|day| Some((day.date?, day.reason()))));
+    format!(
+        " When it was ordered, on {}, {supply}: ready on {}, to ship {} later, on {}{not_counted}.",
+        promised.local_date,
+        line.ready_date,
+        business_days(i32::from(calendar.handling_days)),
+        line.promised_ship_date
     )
 }
 

@@ -30,6 +30,7 @@ mod checkout;
 pub mod codec;
 mod context;
 pub(crate) mod convert;
+mod desk;
 mod events;
 mod explain;
 mod held;

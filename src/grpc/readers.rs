@@ -1,6 +1,7 @@
 //! Readers: questions to a snapshot of the store, each a [`Round`] that is observed and never written.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use super::convert::checkout::Cart;
 use super::convert::values;
@@ -108,25 +109,54 @@ where
     }
 }
 
-/// What an order of a cart would get.
-impl Question for Cart {
-    type Answer = pb::Quote;
+/// What orders of some carts would get, each as if it came alone.
+#[derive(Debug)]
+pub(crate) struct Carts(pub(crate) Vec<Arc<Cart>>);
+
+impl Question for Carts {
+    /// In the order asked.
+    type Answer = Vec<Result<pb::Quote, Rejection>>;
 
     fn footprint(&self) -> Footprint {
         let mut footprint = Footprint::default();
-        footprint.source(self.location_id.as_ref(), &self.lines);
+        for cart in &self.0 {
+            footprint.source(cart.location_id.as_ref(), &cart.lines);
+        }
         footprint
     }
 
     fn plan(&self, ws: &WorkingSet) -> Wants {
-        footprint::plan_of_order(ws, self.location_id.as_ref(), &self.lines)
+        let carts = self.0.iter();
+        footprint::plan_of_each(ws, carts.map(|cart| (cart.location_id.as_ref(), cart.lines.as_slice())))
     }
 
-    fn answer(&self, ws: &mut WorkingSet) -> Result<pb::Quote, Rejection> {
-        let quote = quote::quote(ws, self.location_id.as_ref(), &self.lines)?;
-        // Without a quote rows are missing, and the answer is not looked at.
-        Ok(quote.map(|quote| view::quote(ws, self, &quote)).unwrap_or_default())
+    fn answer(&self, ws: &mut WorkingSet) -> Result<Self::Answer, Rejection> {
+        let carts = self.0.iter();
+        Ok(each(ws, carts, |ws, cart| {
+            let quote = quote::quote(ws, cart.location_id.as_ref(), &cart.lines)?;
+            // Without a quote rows are missing, and the answer is not looked at.
+            Ok(quote.map(|quote| view::quote(ws, cart, &quote)).unwrap_or_default())
+        }))
     }
+}
+
+/// Asks for each of some things, and notes all that is missing for any.
+fn each<T, A>(
+    ws: &mut WorkingSet,
+    things: impl Iterator<Item = T>,
+    mut ask: impl FnMut(&mut WorkingSet, T) -> A,
+) -> Vec<A> {
+    let mut missing = Wants::default();
+    let answers = things.map(|thing| {
+        let answer = ask(ws, thing);
+        if !ws.missing.is_empty() {
+            missing.merge(&std::mem::take(&mut ws.missing));
+        }
+        answer
+    });
+    let answers = answers.collect();
+    ws.missing = missing;
+    answers
 }
 
 fn location_named<'a>(ws: &'a WorkingSet, location_id: &LocationId) -> Result<&'a Location, Rejection> {

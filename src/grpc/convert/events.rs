@@ -105,6 +105,7 @@ fn order_placed(placed: &OrderPlaced) -> pb::OrderPlaced {
         promised_ship_date: Some(values::date(placed.promised_ship_date)),
         customer: placed.terms.customer.as_ref().map(values::customer),
         calendar_version: placed.calendar_version,
+        zone_database: placed.zone_database.to_string(),
         in_stock_only: placed.terms.in_stock_only,
         latest_acceptable_ship_date: placed.terms.latest_acceptable_ship_date.map(values::date),
         payment_deadline: placed.terms.payment_deadline.map(values::timestamp),

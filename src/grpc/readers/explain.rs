@@ -32,6 +32,7 @@ impl Question for Explain {
         let Some(OrderSlot { location, order, .. }) = ws.order_of(&self.0) else {
             return wants;
         };
+        wants.explained.push(self.0.clone());
         if !order.state.is_waiting() {
             return wants;
         }

@@ -138,20 +138,25 @@ where
     panic!("asked for rows again and again");
 }
 
-fn cart(quantity: i64) -> Cart {
-    Cart {
+fn cart(quantity: i64) -> Carts {
+    Carts(vec![Arc::new(Cart {
         location_id: Some(bru()),
         lines: vec![line(quantity)],
-    }
+    })])
+}
+
+fn quoted(ws: &mut WorkingSet, quantity: i64, load: impl Fn(&mut WorkingSet, &Wants)) -> pb::Quote {
+    let quotes = ask(ws, cart(quantity), load);
+    quotes.into_iter().next().expect("a quote").expect("no refusal")
 }
 
 #[test]
 fn a_quote_says_what_reserve_would_promise() {
     let (mut ws, ..) = brussels(5, 0);
-    let quote = ask(&mut ws, cart(5), |_, wants| assert!(wants.is_empty()));
+    let quote = quoted(&mut ws, 5, |_, wants| assert!(wants.is_empty()));
     assert_eq!(quote.availability(), pb::Availability::InStock);
     assert!(quote.ships_together);
-    let quote = ask(&mut ws, cart(7), |ws, wants| {
+    let quote = quoted(&mut ws, 7, |ws, wants| {
         assert_eq!(wants.inbounds, [(bru(), sku("SCREW"))]);
         expect_inbounds(ws, &[("I-2", "2026-03-12", 9), ("I-1", "2026-03-10", 1)]);
     });
@@ -168,7 +173,7 @@ fn a_quote_says_what_reserve_would_promise() {
 #[test]
 fn a_line_that_nobody_can_date_is_unavailable_and_counts_the_safety_stock_as_ahead() {
     let (mut ws, ..) = brussels(0, 4);
-    let quote = ask(&mut ws, cart(1), |ws, _| expect_inbounds(ws, &[]));
+    let quote = quoted(&mut ws, 1, |ws, _| expect_inbounds(ws, &[]));
     assert_eq!(quote.availability(), pb::Availability::Unavailable);
     assert_eq!(quote.lines[0].unavailable_reason, "NO_SUPPLY_DATE");
     assert_eq!(quote.lines[0].units_ahead, 4);

@@ -58,8 +58,9 @@ fn check(statement: &'static str, expected: usize, touched: Option<i64>) -> Resu
 }
 
 /// Statements of the other tables, in the order in which they are run. Each answers how many rows it touched.
-const OTHERS: [(Table, &str); 9] = [
+const OTHERS: [(Table, &str); 10] = [
     (Table::Locations, PUT_LOCATIONS),
+    (Table::Calendars, PUT_CALENDARS),
     (Table::Items, PUT_ITEMS),
     (Table::Cancellations, INSERT_CANCELLATIONS),
     (Table::Inbounds, PUT_INBOUNDS),
@@ -104,12 +105,12 @@ WITH numbers AS (
     INSERT INTO orders (
         location_key, sequence, order_id, state, lacking, placed_at_us, promised_ship_date, calendar_version,
         event_sequence, currency, terms, released_at_us, ship_by_date, shipped_at_us, cancelled_at_us, shipment,
-        payment_deadline_us, confirmed_at_us, at_risk
+        payment_deadline_us, confirmed_at_us, at_risk, zone_database
     )
     SELECT * FROM unnest(
         $16::bigint[], $17::bigint[], $18::text[], $19::bigint[], $20::bigint[], $21::bigint[], $22::date[],
         $23::bigint[], $24::bigint[], $25::text[], $26::text[], $27::bigint[], $28::date[], $29::bigint[],
-        $30::bigint[], $31::text[], $32::bigint[], $33::bigint[], $34::bigint[]
+        $30::bigint[], $31::text[], $32::bigint[], $33::bigint[], $34::bigint[], $35::text[]
     )
     RETURNING 1
 ), changed_orders AS (
@@ -118,8 +119,8 @@ WITH numbers AS (
         ship_by_date = c.ship_by_date, shipped_at_us = c.shipped_at_us, cancelled_at_us = c.cancelled_at_us,
         shipment = c.shipment, confirmed_at_us = c.confirmed_at_us, at_risk = c.at_risk
     FROM unnest(
-        $35::bigint[], $36::bigint[], $37::bigint[], $38::bigint[], $39::bigint[], $40::bigint[], $41::date[],
-        $42::bigint[], $43::bigint[], $44::text[], $45::bigint[], $46::bigint[]
+        $36::bigint[], $37::bigint[], $38::bigint[], $39::bigint[], $40::bigint[], $41::bigint[], $42::date[],
+        $43::bigint[], $44::bigint[], $45::text[], $46::bigint[], $47::bigint[]
     ) AS c (
         location_key, sequence, state, lacking, event_sequence, released_at_us, ship_by_date, shipped_at_us,
         cancelled_at_us, shipment, confirmed_at_us, at_risk
@@ -132,8 +133,8 @@ WITH numbers AS (
         price_units, price_nanos, refunded_units, refunded_nanos, basis, is_late
     )
     SELECT * FROM unnest(
-        $47::bigint[], $48::bigint[], $49::bigint[], $50::bigint[], $51::bigint[], $52::bigint[], $53::bigint[],
-        $54::date[], $55::date[], $56::bigint[], $57::bigint[], $58::bigint[], $59::bigint[], $60::text[], $61::bigint[]
+        $48::bigint[], $49::bigint[], $50::bigint[], $51::bigint[], $52::bigint[], $53::bigint[], $54::bigint[],
+        $55::date[], $56::date[], $57::bigint[], $58::bigint[], $59::bigint[], $60::bigint[], $61::text[], $62::bigint[]
     )
     RETURNING 1
 ), changed_lines AS (
@@ -141,20 +142,29 @@ WITH numbers AS (
         cancelled = c.cancelled, lacking = c.lacking, refunded_units = c.refunded_units,
         refunded_nanos = c.refunded_nanos, is_late = c.is_late
     FROM unnest(
-        $62::bigint[], $63::bigint[], $64::bigint[], $65::bigint[], $66::bigint[], $67::bigint[], $68::bigint[],
-        $69::bigint[]
+        $63::bigint[], $64::bigint[], $65::bigint[], $66::bigint[], $67::bigint[], $68::bigint[], $69::bigint[],
+        $70::bigint[]
     ) AS c (location_key, sequence, line_number, cancelled, lacking, refunded_units, refunded_nanos, is_late)
     WHERE l.location_key = c.location_key AND l.sequence = c.sequence AND l.line_number = c.line_number
     RETURNING 1
 ), new_events AS (
     INSERT INTO events (location_key, event_sequence, at_us, order_id, payload)
-    SELECT * FROM unnest($70::bigint[], $71::bigint[], $72::bigint[], $73::text[], $74::text[])
+    SELECT * FROM unnest($71::bigint[], $72::bigint[], $73::bigint[], $74::text[], $75::text[])
     RETURNING 1
 )
 SELECT (SELECT count(*) FROM numbers), (SELECT count(*) FROM counters), (SELECT count(*) FROM directory),
     (SELECT count(*) FROM new_orders), (SELECT count(*) FROM changed_orders), (SELECT count(*) FROM new_lines),
     (SELECT count(*) FROM changed_lines), (SELECT count(*) FROM new_events),
     set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true)";
+
+const PUT_CALENDARS: &str = "-- put_calendars
+WITH written AS (
+    INSERT INTO location_calendars (location_key, calendar_version, calendar)
+    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[])
+    ON CONFLICT (location_key, calendar_version) DO UPDATE SET calendar = excluded.calendar
+    RETURNING 1
+)
+SELECT count(*) FROM written";
 
 const PUT_LOCATIONS: &str = "-- put_locations
 WITH written AS (

@@ -20,7 +20,7 @@ use sqlx::PgPool;
 use sqlx::postgres::{PgConnection, PgPoolOptions};
 use tokio::sync::{Mutex, MutexGuard, watch};
 
-use super::tables::{self, Configs, Kept, Load, run_in_tx};
+use super::tables::{self, Configs, Kept, KeptByReaders, Load, run_in_tx};
 use super::{
     Consumer, DueWork, InboundFilter, InvariantReport, LogEnds, OrderAt, OrderFilter, Page, QueuedLine, Released,
     Round, Store, StoreError, lane_of,
@@ -71,6 +71,7 @@ pub struct PostgresStore {
     writers: Vec<Mutex<Writer>>,
     readers: PgPool,
     configs: Configs,
+    kept: KeptByReaders,
     epoch: u64,
     /// Asks whether rounds can be run.
     prober: Mutex<Option<PgConnection>>,
@@ -106,6 +107,7 @@ impl PostgresStore {
             writers: (0..options.lanes.max(1)).map(|_| Mutex::default()).collect(),
             readers,
             configs: Configs::default(),
+            kept: KeptByReaders::default(),
             epoch,
             prober: Mutex::default(),
             news: News::start(&options.connect, options.is_persistent),
@@ -238,13 +240,9 @@ impl Store for PostgresStore {
     }
 
     async fn observe(&self, round: &mut dyn Round) -> Result<(), StoreError> {
-        let decided = read!(self, |connection| tables::decide(
-            connection,
-            &self.configs,
-            None,
-            round
-        ));
-        decided.map(|_| ())
+        let (mut kept, configs) = (self.kept.take(), &self.configs);
+        let decided = read!(self, |it| tables::decide(it, configs, &mut kept, round));
+        decided.map(|_| self.kept.give(kept))
     }
 
     async fn list_orders(&self, filter: &OrderFilter, page: Page<Sequence>) -> Result<Vec<OrderAt>, StoreError> {

@@ -16,6 +16,7 @@ pub(super) const fn text(statement: Load) -> &'static str {
     match statement {
         Load::CatalogKeys => LOAD_CATALOG_KEYS,
         Load::Configs => LOAD_CONFIGS,
+        Load::Calendars => LOAD_CALENDARS,
         Load::Stock => LOAD_STOCK,
         Load::StockByKey => LOAD_STOCK_BY_KEY,
         Load::ItemsEverywhere => LOAD_ITEMS_EVERYWHERE,
@@ -142,6 +143,15 @@ const LOAD_CONFIGS: &str = concat!(
     "-- load_configs\nSELECT k.at - 1, l.location_key, l.location_id, l.config_version, l.config\n",
     given!(ints "location_key"),
     "JOIN locations AS l ON l.location_key = k.location_key"
+);
+
+const LOAD_CALENDARS: &str = concat!(
+    "-- load_calendars\nSELECT k.at - 1, c.location_key, c.calendar_version, c.calendar\n",
+    given!(pairs "location_key, calendar_version"),
+    "CROSS JOIN LATERAL (
+    SELECT * FROM location_calendars
+    WHERE location_key = k.location_key AND calendar_version = k.calendar_version OFFSET 0
+) AS c"
 );
 
 const LOAD_STOCK: &str = concat!(

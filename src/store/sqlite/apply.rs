@@ -29,6 +29,7 @@ impl Connection {
 pub(super) const fn text(table: Table) -> &'static str {
     match table {
         Table::Locations => PUT_LOCATIONS,
+        Table::Calendars => PUT_CALENDARS,
         Table::Numbers => PUT_NUMBERS,
         Table::Items => PUT_ITEMS,
         Table::Stock => PUT_STOCK,
@@ -58,6 +59,10 @@ ON CONFLICT (location_key) DO UPDATE SET
     next_order = excluded.next_order, next_event = excluded.next_event, next_inbound = excluded.next_inbound,
     revision = revision + 1";
 
+const PUT_CALENDARS: &str = "-- put_calendars
+INSERT INTO location_calendars (location_key, calendar_version, calendar) VALUES (?1, ?2, ?3)
+ON CONFLICT (location_key, calendar_version) DO UPDATE SET calendar = excluded.calendar";
+
 const PUT_ITEMS: &str = "-- put_items
 INSERT INTO items (sku_key, sku, display_name, backorderable, lead_time_days, max_backlog, safety_stock)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
@@ -79,8 +84,8 @@ const INSERT_ORDERS: &str = "-- insert_orders
 INSERT INTO orders (
     location_key, sequence, order_id, state, lacking, placed_at_us, promised_ship_date, calendar_version, event_sequence,
     currency, terms, released_at_us, ship_by_date, shipped_at_us, cancelled_at_us, shipment, payment_deadline_us,
-    confirmed_at_us, at_risk
-) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)";
+    confirmed_at_us, at_risk, zone_database
+) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)";
 
 const UPDATE_ORDERS: &str = "-- update_orders
 UPDATE orders SET

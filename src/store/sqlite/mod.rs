@@ -21,7 +21,7 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use tokio::sync::Mutex;
 
-use super::tables::{Configs, Kept, Loaded, Loader, consumers, lists, logs, run_in_tx};
+use super::tables::{Configs, Kept, KeptByReaders, Loaded, Loader, consumers, lists, logs, run_in_tx};
 use super::{
     Consumer, DueWork, InboundFilter, InvariantReport, LOADS_MAX, LogEnds, OrderAt, OrderFilter, Page, QueuedLine,
     Released, Round, Store, StoreError, Verdict,
@@ -89,6 +89,7 @@ pub struct SqliteStore {
     /// A reader that checks invariants alone: that takes long, and no other read waits for it.
     auditor: Readers,
     configs: Arc<Configs>,
+    kept: KeptByReaders,
     epoch: u64,
     /// Locked for as long as the store lives, so that no second process opens the file.
     _lock: File,
@@ -118,6 +119,7 @@ impl SqliteStore {
             readers,
             auditor,
             configs: Arc::default(),
+            kept: KeptByReaders::default(),
             epoch,
             _lock: lock,
         })
@@ -198,25 +200,31 @@ impl Store for SqliteStore {
 
     async fn observe(&self, round: &mut dyn Round) -> Result<(), StoreError> {
         let mut reader = self.readers.begin().await?;
+        let mut kept = self.kept.take();
         for _ in 0..LOADS_MAX {
             let (configs, footprint, now) = (Arc::clone(&self.configs), round.footprint(), round.now());
             let load = move |connection: &mut Connection| {
-                let mut loader = Loader::new(connection, &configs, None, Loaded::new(now));
+                let mut loader = Loader::new(connection, &configs, Some(&mut kept), Loaded::new(now));
                 at_once(loader.load(&footprint))?;
-                Ok(loader.loaded)
+                let filled = loader.loaded;
+                Ok((filled, kept))
             };
-            let mut filled = reader.run(load).await?;
+            let mut filled;
+            (filled, kept) = reader.run(load).await?;
             let wants = round.plan(&filled.ws);
             if !wants.is_empty() {
                 let configs = Arc::clone(&self.configs);
                 let load = move |connection: &mut Connection| {
-                    let mut loader = Loader::new(connection, &configs, None, filled);
+                    let mut loader = Loader::new(connection, &configs, Some(&mut kept), filled);
                     at_once(loader.load_wants(&wants))?;
-                    Ok(loader.loaded)
+                    let filled = loader.loaded;
+                    Ok((filled, kept))
                 };
-                filled = reader.run(load).await?;
+                (filled, kept) = reader.run(load).await?;
             }
+            kept.keep_read(&filled);
             if round.decide(&mut filled.ws) != Verdict::Again {
+                self.kept.give(kept);
                 return Ok(());
             }
         }

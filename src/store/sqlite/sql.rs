@@ -10,6 +10,7 @@ pub(super) const fn text(statement: Load) -> &'static str {
     match statement {
         Load::CatalogKeys => LOAD_CATALOG_KEYS,
         Load::Configs => LOAD_CONFIGS,
+        Load::Calendars => LOAD_CALENDARS,
         Load::Stock => LOAD_STOCK,
         Load::StockByKey => LOAD_STOCK_BY_KEY,
         Load::ItemsEverywhere => LOAD_ITEMS_EVERYWHERE,
@@ -97,6 +98,10 @@ ORDER BY l.location_id";
 
 const LOAD_CONFIGS: &str = "-- load_configs
 SELECT location_key, location_id, config_version, config FROM locations WHERE location_key = ?1";
+
+const LOAD_CALENDARS: &str = "-- load_calendars
+SELECT location_key, calendar_version, calendar
+FROM location_calendars WHERE location_key = ?1 AND calendar_version = ?2";
 
 const LOAD_STOCK: &str = concat!(
     "-- load_stock

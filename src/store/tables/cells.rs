@@ -1,5 +1,7 @@
 //! Rows ⇄ domain. No row is trusted: one that does not fit is named with its table, column and key.
 
+use std::borrow::Cow;
+
 use super::super::{StoreError, codec};
 use super::{Found, Row};
 use crate::domain::catalog::Item;
@@ -204,6 +206,9 @@ pub(super) fn order(cells: Cells<'_, impl Row>) -> Cell<Order> {
         placed_at: cells.instant(6, "placed_at_us")?,
         promised_ship_date: cells.date(7, "promised_ship_date")?,
         calendar_version: cells.int(8, "calendar_version")?,
+        zone_database: cells
+            .maybe_parsed(18, "zone_database", |text| Ok::<_, String>(Cow::Owned(text.to_owned())))?
+            .unwrap_or_default(),
         terms: cells.maybe_parsed(9, "terms", codec::from_json)?.unwrap_or_default(),
         released_at: cells.maybe_instant(10, "released_at_us")?,
         release_cause: None,

@@ -99,6 +99,9 @@ impl Changes {
         for (slot, _) in ws.locations.written().filter(|(slot, _)| slot.config_changed) {
             let row = self.row(Table::Locations).int(slot.key.0);
             row.text(slot.location.location_id.as_str()).json(&slot.location).end();
+            let calendar = &slot.location.calendar;
+            let row = self.row(Table::Calendars).int(slot.key.0).int(calendar.version);
+            row.json(calendar).end();
         }
         for (slot, _) in ws.items.written() {
             let item = &slot.item;
@@ -137,7 +140,8 @@ impl Changes {
             .maybe_text(order.currency.map(Currency::code));
         let row = row.maybe_json(codec::stored_terms(&order.terms));
         let row = ending(row, order).maybe_instant(order.terms.payment_deadline);
-        row.maybe_instant(order.confirmed_at).int(order.at_risk.into()).end();
+        let row = row.maybe_instant(order.confirmed_at).int(order.at_risk.into());
+        row.maybe_text(Some(&order.zone_database)).end();
         for line in &order.lines {
             self.add_new_line(location, sequence, line);
         }

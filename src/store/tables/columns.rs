@@ -5,7 +5,7 @@ macro_rules! order_columns {
     () => {
         "o.location_key, o.sequence, o.order_id, o.state, o.lacking, o.currency, o.placed_at_us, o.promised_ship_date, \
          o.calendar_version, o.terms, o.released_at_us, o.ship_by_date, o.shipped_at_us, o.cancelled_at_us, o.shipment, \
-         o.event_sequence, o.confirmed_at_us, o.at_risk"
+         o.event_sequence, o.confirmed_at_us, o.at_risk, o.zone_database"
     };
 }
 

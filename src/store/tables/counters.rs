@@ -61,18 +61,19 @@ impl<D: Database> Loader<'_, D> {
         let Some(location) = location else { return false };
         let loaded = &mut self.loaded;
         let location_key = loaded.ws.location(location).key;
-        let Some((item, stock)) = self.kept.as_ref().and_then(|kept| kept.find(location_key, sku)) else {
+        let Some(kept) = self.kept.as_ref().and_then(|kept| kept.find(location_key, sku)) else {
             return false;
         };
-        let index = if let Some(index) = loaded.items.get(&item.key.0) {
+        let index = if let Some(index) = loaded.items.get(&kept.item.key.0) {
             *index
         } else {
-            let index = loaded.ws.items.load(sku.clone(), item.clone());
-            loaded.items.insert(item.key.0, index);
+            let index = loaded.ws.items.load(sku.clone(), kept.item.clone());
+            loaded.items.insert(kept.item.key.0, index);
             index
         };
         if loaded.ws.stocks.find(&(location, index)).is_none() {
-            loaded.ws.load_stock(location, index, stock.clone());
+            let stock = loaded.ws.load_stock(location, index, kept.stock.clone());
+            loaded.ws.stocks.note(stock).inbounds = kept.coming.map(<[_]>::to_vec);
         }
         true
     }
@@ -122,7 +123,8 @@ impl<D: Database> Loader<'_, D> {
         item: Index<ItemSlot>,
     ) -> Result<(), StoreError> {
         if self.loaded.ws.stocks.find(&(location, item)).is_none() {
-            self.loaded.ws.load_stock(location, item, cells::stock(cells, at)?);
+            let index = self.loaded.ws.load_stock(location, item, cells::stock(cells, at)?);
+            self.loaded.read.insert(index);
         }
         Ok(())
     }

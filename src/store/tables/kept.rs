@@ -1,78 +1,174 @@
-//! Rows that a writer keeps between rounds: items and counters, as its last committed round left them.
+//! Rows that need not be read again: items, counters and what is coming of them, as a writer's last committed round left
+//! them or as a reader found them.
 //!
-//! A location's revision grows with each round that writes there, and is read under the location's lock: while it is
-//! what this writer left, nobody else wrote. An item belongs to every location, so putting one grows all revisions.
+//! # Shape
+//! A location's revision grows with each round that writes there. A writer reads it under the location's lock, a reader in
+//! its snapshot: while it is the one that is kept, nobody wrote there since. An item belongs to every location, so putting
+//! one grows all revisions.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 
 use foldhash::HashMap;
 
-use super::changes::Changes;
+use super::changes::{Changes, touched};
 use super::load::Loaded;
-use crate::allocator::working_set::ItemSlot;
-use crate::domain::ids::{LocationKey, Sku, SkuKey};
+use crate::allocator::working_set::{Index, ItemSlot, OpenInbound, StockSlot};
+use crate::domain::ids::{LocationKey, Sku};
 use crate::domain::stock::Stock;
 
-/// The most items, and the most counters, that are kept: some ten MiB. Beyond it all are read anew.
+/// The most rows that are kept: some twenty MiB. Beyond it all are read anew.
 const ROWS_MAX: usize = 65_536;
 
 /// Rows that need not be read again.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Kept {
-    revisions: HashMap<LocationKey, i64>,
-    items: HashMap<Sku, ItemSlot>,
-    stocks: HashMap<(LocationKey, SkuKey), Stock>,
+    locations: HashMap<LocationKey, AtLocation>,
+    rows: usize,
+    is_of_reader: bool,
     /// What the last round wrote: its room serves the next one.
     pub(super) changes: Changes,
 }
 
+/// What is kept of a location.
+#[derive(Debug, Default)]
+struct AtLocation {
+    revision: i64,
+    /// How often a round changed inbounds there: what is coming was kept before or after.
+    inbounds_version: u64,
+    rows: HashMap<Sku, KeptRow>,
+}
+
+/// An item, its counters at a location, and what is coming of it, with the version of that.
+#[derive(Debug)]
+struct KeptRow {
+    item: ItemSlot,
+    stock: Stock,
+    coming: Option<(u64, Vec<OpenInbound>)>,
+}
+
+/// Kept rows of a SKU at a location.
+#[derive(Debug)]
+pub(super) struct Remembered<'a> {
+    pub(super) item: &'a ItemSlot,
+    pub(super) stock: &'a Stock,
+    pub(super) coming: Option<&'a [OpenInbound]>,
+}
+
 impl Kept {
-    /// Forgets everything if somebody else wrote at a location. To be called with what is read under its lock.
+    /// Forgets what is kept of a location if somebody else wrote there. To be called with what is read under its lock, or in
+    /// a snapshot.
     pub(super) fn check(&mut self, location: LocationKey, revision: i64) {
-        if self.revisions.get(&location).is_some_and(|kept| *kept != revision) {
-            self.forget();
+        if self.locations.get(&location).is_some_and(|at| at.revision != revision)
+            && let Some(at) = self.locations.remove(&location)
+        {
+            self.rows = self.rows.saturating_sub(at.rows.len());
         }
     }
 
-    /// Whether nobody else wrote at a location since this writer did.
-    pub(super) fn is_current(&self, location: LocationKey, revision: i64) -> bool {
-        self.revisions.get(&location) == Some(&revision)
+    /// Whether what stands beside a location's numbers is as current as they are: in a snapshot it is, and under a lock that
+    /// was waited for if nobody else wrote meanwhile.
+    pub(super) fn is_certain(&self, location: LocationKey, revision: i64) -> bool {
+        self.is_of_reader || self.locations.get(&location).is_some_and(|at| at.revision == revision)
     }
 
-    /// An item and its counters at a location, if both are kept.
-    pub(super) fn find(&self, location: LocationKey, sku: &Sku) -> Option<(&ItemSlot, &Stock)> {
-        let item = self.items.get(sku)?;
-        Some((item, self.stocks.get(&(location, item.key))?))
+    /// An item and its counters at a location, if they are kept.
+    pub(super) fn find(&self, location: LocationKey, sku: &Sku) -> Option<Remembered<'_>> {
+        let at = self.locations.get(&location)?;
+        let row = at.rows.get(sku)?;
+        let coming = row.coming.as_ref();
+        let coming = coming.filter(|(version, _)| *version == at.inbounds_version);
+        Some(Remembered {
+            item: &row.item,
+            stock: &row.stock,
+            coming: coming.map(|(_, coming)| coming.as_slice()),
+        })
+    }
+
+    /// Keeps what a snapshot showed. Of a writer only what is committed is kept.
+    pub(in crate::store) fn keep_read(&mut self, loaded: &Loaded) {
+        if self.is_of_reader {
+            self.keep_rows(loaded, &BTreeSet::new(), &loaded.read);
+        }
     }
 
     /// Keeps what a committed round left.
     pub(in crate::store) fn keep(&mut self, loaded: &Loaded) {
-        if self.items.len().max(self.stocks.len()) > ROWS_MAX {
+        let ws = &loaded.ws;
+        let put: Vec<_> = ws.inbounds.written().map(|(slot, _)| slot.location).collect();
+        for location in &put {
+            let at = self.locations.entry(ws.location(*location).key).or_default();
+            at.inbounds_version = at.inbounds_version.wrapping_add(1);
+        }
+        let written = ws.stocks.written_indexes();
+        let of_put = ws.stocks.iter().filter(|(_, slot)| put.contains(&slot.location));
+        let of_put = of_put.map(|(index, _)| index).filter(|_| !put.is_empty());
+        let rows: BTreeSet<_> = written.chain(of_put).chain(loaded.read.iter().copied()).collect();
+        if ws.items.written().next().is_some() {
+            // Each location has its own copy of an item.
+            self.forget();
+        }
+        let revised = touched(ws).into_iter().map(|index| ws.location(index).key.0).collect();
+        self.keep_rows(loaded, &revised, &rows);
+    }
+
+    fn keep_rows(&mut self, loaded: &Loaded, revised: &BTreeSet<i64>, rows: &BTreeSet<Index<StockSlot>>) {
+        if self.rows.saturating_add(rows.len()) > ROWS_MAX {
             self.forget();
         }
         let ws = &loaded.ws;
-        for location in loaded.revised() {
-            let revision = loaded.revisions.get(&location.0).copied().unwrap_or(0);
-            self.revisions.insert(location, revision.saturating_add(1));
+        let is_current = |location: LocationKey| !loaded.unlocked.contains(&location.0);
+        for (_, slot) in ws.locations.iter().filter(|(_, slot)| is_current(slot.key)) {
+            let revision = loaded.revisions.get(&slot.key.0).copied().unwrap_or(0);
+            let grown = i64::from(revised.contains(&slot.key.0));
+            let at = self.locations.entry(slot.key).or_default();
+            at.revision = revision.saturating_add(grown);
         }
-        for (slot, _) in ws.items.written() {
-            self.items.insert(slot.item.sku.clone(), slot.clone());
-        }
-        for (_, slot) in ws.stocks.iter() {
+        for slot in rows.iter().map(|index| ws.stock(*index)) {
             let (location, item) = (ws.location(slot.location).key, ws.item(slot.item));
-            if !self.revisions.contains_key(&location) || loaded.unlocked.contains(&location.0) {
+            if !is_current(location) {
                 continue;
             }
-            // One that is kept from another location may be older: somebody may have put the item since.
-            if self.items.get(&item.item.sku) != Some(item) {
-                self.items.insert(item.item.sku.clone(), item.clone());
+            let (rows, at) = (&mut self.rows, self.locations.entry(location).or_default());
+            let row = at.rows.entry(item.item.sku.clone()).or_insert_with(|| {
+                *rows = rows.saturating_add(1);
+                KeptRow {
+                    item: item.clone(),
+                    stock: Stock::default(),
+                    coming: None,
+                }
+            });
+            row.stock.clone_from(&slot.stock);
+            if row.coming.as_ref().is_none_or(|(of, _)| *of != at.inbounds_version) {
+                let coming = slot.inbounds.clone();
+                row.coming = coming.map(|coming| (at.inbounds_version, coming));
             }
-            self.stocks.insert((location, item.key), slot.stock.clone());
         }
     }
 
     /// Keeps nothing: what was committed is not known.
     pub(in crate::store) fn forget(&mut self) {
-        self.revisions.clear();
-        self.items.clear();
-        self.stocks.clear();
+        self.locations.clear();
+        self.rows = 0;
+    }
+}
+
+/// What readers keep: each takes one for as long as it reads, the one that was given back last first.
+#[derive(Debug, Default)]
+pub(in crate::store) struct KeptByReaders(Mutex<Vec<Kept>>);
+
+impl KeptByReaders {
+    /// What a reader before kept, or nothing yet.
+    pub(in crate::store) fn take(&self) -> Kept {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        kept.unwrap_or_else(|| Kept {
+            is_of_reader: true,
+            ..Kept::default()
+        })
+    }
+
+    /// Gives it back. What a reader that failed had is dropped with it.
+    pub(in crate::store) fn give(&self, kept: Kept) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(kept);
     }
 }

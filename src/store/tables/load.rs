@@ -12,7 +12,7 @@ use super::kept::Kept;
 use super::statements::Load;
 use super::{Database, Found, FoundRows, Row};
 use crate::allocator::footprint::{Footprint, LAPSES_MAX};
-use crate::allocator::working_set::{CatalogKeys, Index, ItemSlot, LocationSlot, OrderSlot, WorkingSet};
+use crate::allocator::working_set::{CatalogKeys, Index, ItemSlot, LocationSlot, OrderSlot, StockSlot, WorkingSet};
 use crate::domain::Instant;
 use crate::domain::ids::{LocationKey, OrderId, Sequence, Sku, SkuKey};
 use crate::domain::order::Order;
@@ -30,6 +30,8 @@ pub(in crate::store) struct Loaded {
     pub(super) revisions: HashMap<i64, i64>,
     /// Keys of locations that were looked at without their lock.
     pub(super) unlocked: HashSet<i64>,
+    /// Counters that were read from the database, or what is coming of them.
+    pub(super) read: BTreeSet<Index<StockSlot>>,
 }
 
 impl Loaded {
@@ -41,6 +43,7 @@ impl Loaded {
             items: HashMap::default(),
             revisions: HashMap::default(),
             unlocked: HashSet::default(),
+            read: BTreeSet::new(),
         }
     }
 }

@@ -87,7 +87,7 @@ impl<D: Database> Loader<'_, D> {
             let key = LocationKey(cells.int(0, "location_key")?);
             let (version, revision) = (cells.int(2, "config_version")?, cells.int(6, "revision")?);
             let is_certain = match &self.kept {
-                Some(kept) if D::LOCKS_ARE_WAITED_FOR => kept.is_current(key, revision),
+                Some(kept) if D::LOCKS_ARE_WAITED_FOR => kept.is_certain(key, revision),
                 _ => true,
             };
             match self.configs.find(key, version).filter(|_| is_certain) {

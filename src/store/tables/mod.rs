@@ -30,7 +30,7 @@ mod wants;
 pub(super) use cells::Cells;
 pub(super) use changes::Changes;
 pub(super) use configs::Configs;
-pub(super) use kept::Kept;
+pub(super) use kept::{Kept, KeptByReaders};
 pub(super) use load::{Loaded, Loader};
 pub(super) use statements::{Load, Table};
 
@@ -96,20 +96,21 @@ pub(super) trait Database: Send {
     fn write(&mut self, changes: &Changes) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
-/// Loads and decides until nothing is missing, in the open transaction. What only reads keeps nothing.
+/// Loads and decides until nothing is missing, in the open transaction.
 pub(super) async fn decide<D: Database>(
     database: &mut D,
     configs: &Configs,
-    mut kept: Option<&mut Kept>,
+    kept: &mut Kept,
     round: &mut dyn Round,
 ) -> Result<(Loaded, Verdict), StoreError> {
     for _ in 0..LOADS_MAX {
         let (footprint, now) = (round.footprint(), round.now());
-        let mut loader = Loader::new(database, configs, kept.as_deref_mut(), Loaded::new(now));
+        let mut loader = Loader::new(database, configs, Some(&mut *kept), Loaded::new(now));
         loader.load(&footprint).await?;
         let wants = round.plan(&loader.loaded.ws);
         loader.load_wants(&wants).await?;
         let mut filled = loader.loaded;
+        kept.keep_read(&filled);
         match round.decide(&mut filled.ws) {
             Verdict::Again => {}
             verdict @ (Verdict::Commit | Verdict::Abandon) => return Ok((filled, verdict)),
@@ -125,7 +126,7 @@ pub(super) async fn run_in_tx<D: Database>(
     kept: &mut Kept,
     round: &mut dyn Round,
 ) -> Result<Option<Loaded>, StoreError> {
-    let (loaded, verdict) = decide(database, configs, Some(kept), round).await?;
+    let (loaded, verdict) = decide(database, configs, kept, round).await?;
     if verdict == Verdict::Abandon {
         return Ok(None);
     }

@@ -10,6 +10,8 @@ pub(in crate::store) enum Load {
     CatalogKeys,
     /// Configurations, by location key.
     Configs,
+    /// Calendars that locations have or had, by location key and version.
+    Calendars,
     /// Items with their counters at a location, by location key and SKU. A location that is not stored has no counters.
     Stock,
     /// Counters, by location key and SKU key.
@@ -98,9 +100,10 @@ pub(in crate::store) enum Load {
 
 impl Load {
     /// Every statement.
-    pub(in crate::store) const ALL: [Self; 42] = [
+    pub(in crate::store) const ALL: [Self; 43] = [
         Self::CatalogKeys,
         Self::Configs,
+        Self::Calendars,
         Self::Stock,
         Self::StockByKey,
         Self::ItemsEverywhere,
@@ -153,6 +156,7 @@ impl Load {
             Self::StockByKey
             | Self::Orders
             | Self::Lines
+            | Self::Calendars
             | Self::Cancellations
             | Self::InboundLines
             | Self::OpenInbounds
@@ -225,6 +229,8 @@ impl Load {
 pub(in crate::store) enum Table {
     /// Locations, inserted or replaced.
     Locations,
+    /// Calendars of locations, inserted; the same version is the same calendar.
+    Calendars,
     /// The numbers that locations give out, inserted or replaced; their revision grows.
     Numbers,
     /// Items, inserted or replaced.
@@ -261,8 +267,9 @@ pub(in crate::store) enum Table {
 
 impl Table {
     /// Every table, in the order in which they are written.
-    pub(in crate::store) const ALL: [Self; 17] = [
+    pub(in crate::store) const ALL: [Self; 18] = [
         Self::Locations,
+        Self::Calendars,
         Self::Numbers,
         Self::Items,
         Self::Stock,
@@ -286,6 +293,8 @@ impl Table {
         match self {
             // Key, id, configuration.
             Self::Locations => &[Int, Text, Text],
+            // Location key, version, calendar.
+            Self::Calendars => &[Int, Int, Text],
             // Location key; next order, event and inbound.
             Self::Numbers => &[Int, Int, Int, Int],
             // Key, SKU, display name, backorderable, lead time, most backlog, safety stock.
@@ -296,9 +305,10 @@ impl Table {
             Self::Directory => &[Text, Int, Int],
             // Location key, sequence, id, state, lacking, placed at, promise, calendar version, event, currency, terms,
             // released at, ship by, shipped at, cancelled at, shipment, payment deadline,
-            // confirmed at, at risk.
+            // confirmed at, at risk, zone database.
             Self::NewOrders => &[
                 Int, Int, Text, Int, Int, Int, Date, Int, Int, Text, Text, Int, Date, Int, Int, Text, Int, Int, Int,
+                Text,
             ],
             // Location key, sequence, state, lacking, event, released at, ship by, shipped at, cancelled at, shipment,
             // confirmed at, at risk.

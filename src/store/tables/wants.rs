@@ -9,7 +9,7 @@ use super::load::{Loader, PlaceKey};
 use super::statements::Load;
 use crate::allocator::footprint::Wants;
 use crate::allocator::working_set::{Index, Known, OpenInbound, OrderSlot, Place, StockSlot};
-use crate::domain::ids::{InboundId, LineNumber, LocationId, Sequence, Sku};
+use crate::domain::ids::{InboundId, LineNumber, LocationId, OrderId, Sequence, Sku};
 use crate::domain::quantity::Units;
 
 /// A SKU at a location, by keys.
@@ -42,7 +42,30 @@ impl<D: Database> Loader<'_, D> {
         self.load_open_inbounds(&wants.inbounds).await?;
         self.load_estimates(wants).await?;
         self.load_location_walks(&wants.location_walks).await?;
+        self.load_calendars(&wants.explained).await?;
         self.load_units_ahead(wants).await
+    }
+
+    /// Notes on orders the calendars that their promises were made with.
+    async fn load_calendars(&mut self, orders: &[OrderId]) -> Result<(), StoreError> {
+        let found = orders.iter().filter_map(|id| self.loaded.ws.orders.find(id));
+        let orders: Vec<_> = found
+            .map(|index| {
+                (
+                    index,
+                    (self.place_of(index).0, self.loaded.ws.order(index).calendar_version),
+                )
+            })
+            .collect();
+        let given = Load::Calendars.pairs(orders.iter().map(|(_, version)| *version));
+        for row in &self.find(Load::Calendars, &given).await? {
+            let cells = Cells::new(row, "location_calendars", 2);
+            let calendar = cells.parsed(2, "calendar", codec::from_json)?;
+            let order = orders.get(cells.at());
+            let (order, _) = order.ok_or_else(|| cells.corrupt("calendar_version", &"it was not asked for"))?;
+            self.loaded.ws.orders.note(*order).calendar = Some(calendar);
+        }
+        Ok(())
     }
 
     /// Loaded counters among those that are wanted, by keys.
@@ -141,9 +164,11 @@ impl<D: Database> Loader<'_, D> {
     }
 
     async fn load_open_inbounds(&mut self, wanted: &[(LocationId, Sku)]) -> Result<(), StoreError> {
-        let stocks = self.stocks_of(wanted);
+        let mut stocks = self.stocks_of(wanted);
+        stocks.retain(|_, stock| self.loaded.ws.stock(*stock).inbounds.is_none());
         for stock in stocks.values() {
             self.loaded.ws.stocks.note(*stock).inbounds = Some(Vec::new());
+            self.loaded.read.insert(*stock);
         }
         let given = Load::OpenInbounds.pairs(stocks.keys().copied());
         for row in &self.find(Load::OpenInbounds, &given).await? {

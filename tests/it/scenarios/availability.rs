@@ -14,6 +14,8 @@ on_every_database! {
     an_item_page_gets_the_state_first_and_then_what_changes
     an_item_page_changes_when_only_the_day_does
     an_item_page_of_what_there_is_none_of_is_refused
+    many_items_that_only_the_second_location_has_are_told
+    pages_with_and_without_a_limit_share_what_they_watch
 }
 
 /// Long enough for a look, which comes every other second, on a busy machine.
@@ -132,5 +134,57 @@ async fn an_item_page_of_what_there_is_none_of_is_refused(kind: Kind) {
             .expect_err("a bad list");
         assert_error(&error, Code::InvalidArgument, "INVALID_FIELD");
     }
+    shop.close().await;
+}
+
+async fn many_items_that_only_the_second_location_has_are_told(kind: Kind) {
+    let skus: Vec<String> = (0..40).map(|number| format!("S{number:02}")).collect();
+    let names: Vec<&str> = skus.iter().map(String::as_str).collect();
+    let mut shop = Shop::with_items(kind, &names).await;
+    shop.put_location(location("W2")).await;
+    for sku in &names {
+        shop.receive_at("W2", sku, 1).await;
+    }
+    let anywhere = pb::WatchAvailabilityRequest {
+        location_id: String::new(),
+        ..request(&names)
+    };
+    let opened = shop.checkout.watch_availability(anywhere).await;
+    let mut stream = opened.expect("a stream").into_inner();
+    for sku in &names {
+        let state = next(&mut stream).await;
+        assert_eq!((state.sku.as_str(), state.location_id.as_str()), (*sku, "W2"));
+    }
+    drop(stream);
+    shop.close().await;
+}
+
+async fn pages_with_and_without_a_limit_share_what_they_watch(kind: Kind) {
+    let mut shop = Shop::stocked(kind, &[("A", 9)]).await;
+    let mut capped = shop
+        .checkout
+        .watch_availability(request(&["A"]))
+        .await
+        .expect("a stream")
+        .into_inner();
+    let whole = pb::WatchAvailabilityRequest {
+        available_quantity_cap: None,
+        ..request(&["A"])
+    };
+    let mut whole = shop
+        .checkout
+        .watch_availability(whole)
+        .await
+        .expect("a stream")
+        .into_inner();
+    assert_eq!(next(&mut capped).await.available_quantity, 5);
+    assert_eq!(next(&mut whole).await.available_quantity, 9);
+    shop.reserve("O1", &[("A", 1)]).await;
+    assert_eq!(next(&mut whole).await.available_quantity, 8);
+    // Below its limit nothing changed for the other until now.
+    shop.reserve("O2", &[("A", 4)]).await;
+    assert_eq!(next(&mut whole).await.available_quantity, 4);
+    assert_eq!(next(&mut capped).await.available_quantity, 4);
+    drop((capped, whole));
     shop.close().await;
 }

@@ -12,6 +12,8 @@ on_every_database! {
     an_order_is_filled_whole_by_one_location_and_never_moves
     only_active_locations_that_can_take_the_order_are_considered
     a_date_later_than_accepted_is_the_best_that_there_is
+    what_an_inbound_no_longer_brings_is_not_counted_on
+    quotes_that_are_asked_for_together_are_each_as_if_asked_for_alone
 }
 
 /// A shop with an item A at locations of these ranks.
@@ -151,5 +153,66 @@ async fn a_date_later_than_accepted_is_the_best_that_there_is(kind: Kind) {
         .await
         .expect_err("no such item");
     assert_error(&error, Code::NotFound, "UNKNOWN_SKU");
+    shop.close().await;
+}
+
+async fn what_an_inbound_no_longer_brings_is_not_counted_on(kind: Kind) {
+    let mut shop = Shop::with_items(kind, &["A", "B"]).await;
+    shop.put_inbound("I1", "2026-03-10", &[("A", 5), ("B", 5)]).await;
+    // What is coming of A is read, and kept by who read it.
+    assert_eq!(
+        quote(&mut shop, &[("A", 1)]).await.expect("a quote").lines[0].inbound_id,
+        "I1"
+    );
+    let placed = shop.reserve("O1", &[("A", 1)]).await;
+    assert_eq!(placed.promised_ship_date, date("2026-03-11"));
+    // The line of A goes with a call that does not name A.
+    shop.put_inbound("I1", "2026-03-10", &[("B", 5)]).await;
+    assert_eq!(
+        quote(&mut shop, &[("A", 1)]).await.expect("a quote").lines[0].inbound_id,
+        ""
+    );
+    let placed = shop.reserve("O2", &[("A", 1)]).await;
+    assert_eq!(placed.promised_ship_date, date("2026-04-02"));
+    assert_eq!(
+        shop.reserve("O3", &[("B", 1)]).await.promised_ship_date,
+        date("2026-03-11")
+    );
+    shop.close().await;
+}
+
+async fn quotes_that_are_asked_for_together_are_each_as_if_asked_for_alone(kind: Kind) {
+    let mut shop = shop(kind, &[("W2", 1)]).await;
+    shop.receive_at("W2", "A", 3).await;
+    let mut calls = tokio::task::JoinSet::new();
+    for number in 0..60_i64 {
+        let mut checkout = shop.checkout.clone();
+        calls.spawn(async move {
+            let line = |sku: &str, quantity| pb::QuoteRequestLine {
+                sku: sku.to_owned(),
+                quantity,
+            };
+            let request = pb::QuoteRequest {
+                location_id: if number % 3 == 2 { "W9" } else { "" }.to_owned(),
+                lines: vec![line(if number % 3 == 1 { "Z" } else { "A" }, 1 + number % 4)],
+            };
+            (number, checkout.quote(request).await)
+        });
+    }
+    while let Some(called) = calls.join_next().await {
+        let (number, answer) = called.expect("no call panics");
+        match (number % 3, answer) {
+            (0, Ok(answer)) => {
+                let quote = answer.into_inner().quote.expect("a quote");
+                let line = &quote.lines[0];
+                let asked = 1 + number % 4;
+                assert_eq!((line.sku.as_str(), line.quantity), ("A", asked));
+                assert_eq!(line.available_quantity, asked.min(3), "nobody takes from anybody");
+            }
+            (1, Err(status)) => assert_error(&status, Code::NotFound, "UNKNOWN_SKU"),
+            (2, Err(status)) => assert_error(&status, Code::NotFound, "UNKNOWN_LOCATION"),
+            (_, answer) => panic!("quote {number} was answered {answer:?}"),
+        }
+    }
     shop.close().await;
 }

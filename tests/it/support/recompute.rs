@@ -63,7 +63,33 @@ fn line_date(line: &LineExplanation, explanation: &OrderExplanation) -> Option<N
     Some(ships)
 }
 
-/// Checks that an explanation adds up to its date.
+/// Checks that the promise of a line adds up to its dates, in the calendar of the time.
+fn promise_adds_up(line: &LineExplanation, explanation: &OrderExplanation) {
+    let stated = |date: &Option<Date>| date.as_ref().map(day).expect("a day");
+    let basis = line.basis.as_ref().expect("a promise has a basis");
+    let (placed, supply) = (
+        stated(&explanation.promise_local_date),
+        stated(&line.promised_supply_date),
+    );
+    let expected = basis.inbound_expected_date.as_ref().map(day);
+    if let Some(expected) = expected.filter(|expected| *expected >= placed) {
+        assert_eq!(supply, expected, "{line:?}");
+    }
+    let ready = counted(supply.max(placed), &line.promise_skipped_days);
+    assert_eq!(ready, stated(&line.promised_ready_date), "{line:?}");
+    let mut ships = ready;
+    for _ in 0..explanation.promise_handling_days {
+        ships = counted(later(ships, 1), &line.promise_skipped_days);
+    }
+    assert_eq!(ships, stated(&line.promised_ship_date), "{line:?}");
+    let skipped = line.promise_skipped_days.iter().filter_map(|skip| skip.date.as_ref());
+    assert!(
+        skipped.map(day).all(|date| supply <= date || placed <= date),
+        "{line:?}"
+    );
+}
+
+/// Checks that an explanation adds up to its dates.
 pub(crate) fn adds_up(explanation: &OrderExplanation) {
     let stated = explanation.estimated_ship_date.as_ref().map(day);
     let computed = match explanation.state() {
@@ -92,6 +118,11 @@ pub(crate) fn adds_up(explanation: &OrderExplanation) {
         OrderState::Cancelled | OrderState::Unspecified => None,
     };
     assert_eq!(computed, stated, "{explanation:?}");
+    for line in &explanation.lines {
+        promise_adds_up(line, explanation);
+    }
+    assert_eq!(explanation.promise_zone_database, chrono_tz::IANA_TZDB_VERSION);
+    assert_eq!(explanation.zone_database, chrono_tz::IANA_TZDB_VERSION);
     let promised = explanation
         .lines
         .iter()

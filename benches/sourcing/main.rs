@@ -1,9 +1,10 @@
-//! What it costs to choose among 50 locations: decisions of the pure core, without a store.
+//! What it costs to choose among 50 locations: decisions of the pure core, and with a store behind it (`store`).
 //!
-//! The rule to keep: where a location has the units, deciding costs at most three times as much with 50 of them as with one,
-//! because only those that could still win are looked at. Where none has them, the dates of each are computed.
+//! The rule to keep: an order that names no location costs at most three times as much with 50 of them as with one.
+//!
+//! `cargo bench --bench sourcing -- store` measures the stores alone; `HOLDFAST_BENCH_POSTGRES_URL` names the databases of
+//! PostgreSQL, empty ones, `{}` in it standing for the number of their locations.
 
-use std::collections::BTreeSet;
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -19,6 +20,8 @@ use holdfast::domain::order::Terms;
 use holdfast::domain::quantity::{Quantity, Units};
 use holdfast::domain::stock::Stock;
 
+mod store;
+
 const ORDERS: usize = 256;
 const SKUS: i64 = 64;
 
@@ -31,7 +34,9 @@ fn location(number: i64) -> Location {
         time_zone: chrono_tz::Tz::Europe__Brussels,
         cutoff: None,
         working_days: WorkingDays::MONDAY_TO_FRIDAY,
-        holidays: BTreeSet::new(),
+        holidays: (1..=20)
+            .filter_map(|day| holdfast::domain::Date::from_ymd_opt(2026, 12, day))
+            .collect(),
         handling_days: 1,
         version: 1,
     };
@@ -45,6 +50,17 @@ fn location(number: i64) -> Location {
     }
 }
 
+fn item(number: i64) -> Item {
+    Item {
+        sku: sku(number),
+        display_name: String::new(),
+        backorderable: true,
+        lead_time_days: Some(30),
+        max_backlog: None,
+        safety_stock: Units::ZERO,
+    }
+}
+
 /// Locations of which each has all of every SKU, or none has any and there is a lead time.
 fn loaded(locations: i64, on_hand: i64) -> WorkingSet {
     let now: Instant = "2026-03-06T10:00:00Z".parse().expect("an instant");
@@ -54,21 +70,11 @@ fn loaded(locations: i64, on_hand: i64) -> WorkingSet {
         .map(|number| ws.load_location(LocationKey(number), location(number), next))
         .collect();
     for number in 0..SKUS {
-        let item = Item {
-            sku: sku(number),
-            display_name: String::new(),
-            backorderable: true,
-            lead_time_days: Some(30),
-            max_backlog: None,
-            safety_stock: Units::ZERO,
+        let slot = ItemSlot {
+            key: SkuKey(number),
+            item: Arc::new(item(number)),
         };
-        let item = ws.items.load(
-            sku(number),
-            ItemSlot {
-                key: SkuKey(number),
-                item: Arc::new(item),
-            },
-        );
+        let item = ws.items.load(sku(number), slot);
         for location in &loaded {
             let on_hand = Units::new(on_hand).expect("a count");
             let stock = Stock {
@@ -127,6 +133,9 @@ fn anywhere(criterion: &mut Criterion) {
 }
 
 fn main() {
+    if std::env::args().any(|argument| argument == "store") {
+        return store::run();
+    }
     let mut criterion = Criterion::default().configure_from_args();
     anywhere(&mut criterion);
     criterion.final_summary();

@@ -1,0 +1,144 @@
+//! The desk where quotes are asked for: whatever waits there is answered together, from one snapshot.
+//!
+//! # Shape
+//! As in a round, one quote is a batch of one, and nobody waits for company: while one batch is read, the next one gathers.
+//! Whoever asks finds the desk at work or sets it to work; with nobody waiting nothing runs.
+//!
+//! # What bounds it
+//! The reads that may be under way ([`StreamSettings::reads_max`](super::StreamSettings)), and the lines of a batch.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tonic::Status;
+
+use super::convert::checkout::Cart;
+use super::readers::{Carts, Reader};
+use super::status;
+use crate::clock::Clock;
+use crate::domain::rejection::Rejection;
+use crate::proto::holdfast::v1 as pb;
+use crate::store::Store;
+
+/// Lines that are read together, unless one cart alone has more: beyond some hundred more company saves little, and all of
+/// it waits for the longest.
+const LINES_MAX: usize = 512;
+
+/// A quote, or why there is none.
+type Quoted = Result<pb::Quote, Rejection>;
+
+/// Answers quotes.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    is_at_work: bool,
+    waiting: Vec<Asked>,
+}
+
+/// Somebody who waits. Whoever leaves is no reason to stop.
+#[derive(Debug)]
+struct Asked {
+    cart: Arc<Cart>,
+    reply: oneshot::Sender<Result<Quoted, Status>>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Desk {
+    /// A desk where nobody waits.
+    pub(crate) fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Arc<Self> {
+        Arc::new(Self {
+            store,
+            clock,
+            state: Mutex::default(),
+        })
+    }
+
+    /// What an order of a cart would get, at a moment between the call and its answer.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub(crate) async fn ask(self: &Arc<Self>, cart: Cart, permit: OwnedSemaphorePermit) -> Result<Quoted, Status> {
+        let (reply, answer) = oneshot::channel();
+        let asked = Asked {
+            cart: Arc::new(cart),
+            reply,
+            _permit: permit,
+        };
+        let is_idle = {
+            let mut state = self.state();
+            state.waiting.push(asked);
+            !std::mem::replace(&mut state.is_at_work, true)
+        };
+        if is_idle {
+            tokio::spawn(Arc::clone(self).work());
+        }
+        answer
+            .await
+            .unwrap_or_else(|_| Err(status::internal(&"a quote was left without an answer")))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Each change is one step, so that a panic elsewhere leaves nothing half done.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn work(self: Arc<Self>) {
+        while let Some(batch) = self.take() {
+            self.answer(batch).await;
+        }
+    }
+
+    /// The next batch, in the order in which they came; `None` when nobody waits.
+    fn take(&self) -> Option<Vec<Asked>> {
+        let mut state = self.state();
+        let mut lines = 0_usize;
+        let fits = |asked: &Asked| {
+            lines = lines.saturating_add(asked.cart.lines.len());
+            lines <= LINES_MAX
+        };
+        let count = state.waiting.iter().map(fits).take_while(|fits| *fits).count();
+        let count = count.max(1).min(state.waiting.len());
+        state.is_at_work = count > 0;
+        (count > 0).then(|| state.waiting.drain(..count).collect())
+    }
+
+    async fn answer(&self, batch: Vec<Asked>) {
+        let carts = batch.iter().map(|asked| Arc::clone(&asked.cart)).collect();
+        match self.read(carts).await {
+            Ok(quotes) => {
+                assert_eq!(quotes.len(), batch.len(), "every cart is quoted");
+                for (asked, quoted) in batch.into_iter().zip(quotes) {
+                    drop(asked.reply.send(Ok(quoted)));
+                }
+            }
+            // One cart must not cost the others their quotes: each is read by itself.
+            Err(_) if batch.len() > 1 => {
+                for asked in batch {
+                    Box::pin(self.answer(vec![asked])).await;
+                }
+            }
+            Err(status) => {
+                for asked in batch {
+                    drop(asked.reply.send(Err(status.clone())));
+                }
+            }
+        }
+    }
+
+    /// Reads in a task of its own, so that a panic ends the task alone.
+    async fn read(&self, carts: Vec<Arc<Cart>>) -> Result<Vec<Quoted>, Status> {
+        let mut reader = Reader::new(self.clock.now(), Carts(carts));
+        let store = Arc::clone(&self.store);
+        let read = tokio::spawn(async move { store.observe(&mut reader).await.map(|()| reader.into_answer()) });
+        let read = read.await.map_err(|error| status::internal(&error))?;
+        let answer = read.map_err(|error| status::unreadable(&error))?;
+        let answer = answer.ok_or_else(|| status::internal(&"a reader was observed and gave no answer"))?;
+        answer.map_err(|rejection| status::internal(&format_args!("{rejection:?}")))
+    }
+}
