@@ -7,7 +7,7 @@ use super::{SqliteOptions, SqliteStore, apply, invariants, open, sql};
 /// What is computed within a statement and walked there: common table expressions.
 const COMPUTED: [&str; 4] = ["at", "head", "span", "queue"];
 /// Statements that walk a table, each with the reason.
-const WALKS: [(&str, &str); 6] = [
+const WALKS: [(&str, &str); 7] = [
     (
         "list_pending_refills",
         "the index holds nothing but refills that were cut",
@@ -15,6 +15,10 @@ const WALKS: [(&str, &str); 6] = [
     (
         "list_lapsed_locations",
         "locations are few, and each is looked at by an index",
+    ),
+    (
+        "list_pending_estimates",
+        "locations are few, and the index holds nothing but queues to be estimated",
     ),
     ("list_logs", "every log is asked for"),
     ("find_horizons", "every log is asked for"),
@@ -69,7 +73,8 @@ fn every_statement_prepares() {
         assert!(prepared.is_ok(), "{statement}: {prepared:?}");
     }
     let found = Load::ALL.len() + sql::OTHERS.len();
-    assert_eq!(declared(include_str!("sql.rs")), found);
+    let declared_to_find = declared(include_str!("sql.rs")) + declared(include_str!("estimates.rs"));
+    assert_eq!(declared_to_find, found);
     assert_eq!(declared(include_str!("apply.rs")), Table::ALL.len());
     assert_eq!(declared(include_str!("invariants.rs")), invariants::STATEMENTS.len());
 }
