@@ -1,20 +1,23 @@
-//! Streams of answers: a task writes, a buffer bounded in bytes carries, a slow reader delays itself alone.
+//! Streams of answers: a task writes, a buffer bounded in bytes carries, a slow reader delays itself alone. A stream that
+//! only tells has no task of its own: it is written by the one that sends it ([`Answers::written_by`]).
 //!
 //! Reads of the database are driven to their end; only waiting is given up when the reader leaves, the stream has lived
 //! its time, or the server ends.
 
+use std::fmt;
+use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use prost::Message;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::Instant;
 use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
+use super::codec::Spell;
 use super::hub::Cut;
 use super::status;
 use crate::clock;
@@ -32,14 +35,28 @@ struct Buffered<M> {
 }
 
 /// The stream of a call.
-#[derive(Debug)]
-pub(crate) struct Answers<M>(mpsc::UnboundedReceiver<Buffered<M>>);
+pub(crate) struct Answers<M> {
+    written: mpsc::UnboundedReceiver<Buffered<M>>,
+    /// What writes it, if no task of its own does.
+    writing: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+}
 
-impl<M> Stream for Answers<M> {
-    type Item = Result<M, Status>;
+impl<M> fmt::Debug for Answers<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answers").finish_non_exhaustive()
+    }
+}
 
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let polled = self.0.poll_recv(context);
+impl<M> Answers<M> {
+    /// Has the stream written whenever it is asked for more than was written: what is told wakes one task, not two. Nothing
+    /// is written while nobody reads, and what writes is dropped when the reader leaves.
+    pub(crate) fn written_by(mut self, writing: impl Future<Output = ()> + Send + 'static) -> Self {
+        self.writing = Some(Box::pin(writing));
+        self
+    }
+
+    fn take(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<M, Status>>> {
+        let polled = self.written.poll_recv(context);
         polled.map(|taken| {
             taken.map(|Buffered { message, room }| {
                 drop(room);
@@ -47,6 +64,34 @@ impl<M> Stream for Answers<M> {
             })
         })
     }
+}
+
+impl<M> Stream for Answers<M> {
+    type Item = Result<M, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let taken = self.take(context);
+        let Some(writing) = self.writing.as_mut().filter(|_| taken.is_pending()) else {
+            return taken;
+        };
+        if writing.as_mut().poll(context).is_ready() {
+            self.writing = None;
+        }
+        self.take(context)
+    }
+}
+
+/// Reads in a task of its own: what the reader of a stream leaves behind is read to its end, and never dropped midway.
+///
+/// # Errors
+/// What the read fails with.
+pub(crate) async fn to_its_end<T, E>(read: impl Future<Output = Result<T, E>> + Send + 'static) -> Result<T, E>
+where
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    let read = tokio::spawn(read).await;
+    read.unwrap_or_else(|error| resume_unwind(error.into_panic()))
 }
 
 /// The writing end of a stream.
@@ -100,26 +145,44 @@ pub(crate) fn open<M>(shutdown: CancellationToken, room_bytes: usize) -> (Writer
         shutdown,
         is_ended: false,
     };
-    (writer, Answers(answers))
+    let answers = Answers {
+        written: answers,
+        writing: None,
+    };
+    (writer, answers)
 }
 
-impl<M: Message> Writer<M> {
+impl<M: Spell> Writer<M> {
     /// Writes a message, once there is room for it.
     ///
     /// # Errors
     /// Nothing more is to be written; this message was not.
     pub(crate) async fn send(&self, message: M) -> Result<(), End> {
-        let bytes = message.encoded_len().saturating_add(MESSAGE_BYTES).min(self.room_bytes);
+        let bytes = message
+            .spelled_bytes()
+            .saturating_add(MESSAGE_BYTES)
+            .min(self.room_bytes);
         let wanted = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let room = tokio::select! {
-            biased;
-            () = self.shutdown.cancelled() => return Err(End::Failed(status::shutting_down())),
-            () = self.messages.closed() => return Err(End::Left),
-            room = Arc::clone(&self.room).acquire_many_owned(wanted) => room.ok(),
-            () = passed(self.lives_until) => return Err(End::Lived),
+        if self.shutdown.is_cancelled() {
+            return Err(End::Failed(status::shutting_down()));
+        }
+        let room = match Arc::clone(&self.room).try_acquire_many_owned(wanted) {
+            Ok(room) => Some(room),
+            Err(_) => self.room_for(wanted).await?,
         };
         let message = Ok(message);
         self.messages.send(Buffered { message, room }).map_err(|_| End::Left)
+    }
+
+    /// Waits for room.
+    async fn room_for(&self, bytes: u32) -> Result<Option<OwnedSemaphorePermit>, End> {
+        tokio::select! {
+            biased;
+            () = self.shutdown.cancelled() => Err(End::Failed(status::shutting_down())),
+            () = self.messages.closed() => Err(End::Left),
+            room = Arc::clone(&self.room).acquire_many_owned(bytes) => Ok(room.ok()),
+            () = passed(self.lives_until) => Err(End::Lived),
+        }
     }
 
     /// Writes the last message, for which there is always room.
@@ -211,6 +274,8 @@ impl<M> Drop for Writer<M> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use tokio_stream::StreamExt;
     use tonic_types::StatusExt;
 
@@ -286,5 +351,41 @@ mod tests {
             writer.wait(&Notify::new(), Duration::from_mins(1)).await,
             Err(End::Left)
         ));
+    }
+
+    #[tokio::test]
+    async fn a_stream_without_a_task_is_written_as_it_is_read_and_given_up_with_its_reader() {
+        let (writer, answers) = open(CancellationToken::new(), 1_000);
+        let held = Arc::new(());
+        let place = Arc::clone(&held);
+        let written = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&written);
+        let mut answers = answers.written_by(async move {
+            loop {
+                writer.send(message(100)).await.expect("room");
+                count.fetch_add(Arc::strong_count(&place) - 1, Ordering::Relaxed);
+            }
+        });
+        assert_eq!(written.load(Ordering::Relaxed), 0, "nobody has asked");
+        answers.next().await.expect("a message").expect("a message");
+        let fit = written.load(Ordering::Relaxed);
+        assert!((3..=9).contains(&fit), "{fit} messages of 100 bytes in 1,000");
+        for _ in 0..20 {
+            answers.next().await.expect("a message").expect("a message");
+        }
+        drop(answers);
+        assert_eq!(Arc::strong_count(&held), 1, "what wrote is gone");
+    }
+
+    #[tokio::test]
+    async fn a_stream_without_a_task_ends_as_its_writer_says() {
+        let (writer, answers) = open::<pb::WatchEventsResponse>(CancellationToken::new(), 1_000);
+        let mut answers = answers.written_by(async move {
+            writer.send(message(1)).await.expect("room");
+            writer.end(Err(End::Failed(status::shutting_down())));
+        });
+        assert!(answers.next().await.expect("a message").is_ok());
+        assert!(answers.next().await.expect("a status").is_err());
+        assert!(answers.next().await.is_none());
     }
 }

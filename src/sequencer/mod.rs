@@ -16,6 +16,7 @@
 //! goes on at the end of each round, with lines of its own, in turns if there are several. Once a second a round also
 //! takes up what has lapsed at locations where nothing else runs.
 
+pub mod news;
 pub mod queue;
 mod reply;
 pub mod round;

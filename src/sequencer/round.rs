@@ -1,7 +1,9 @@
 //! One round: the commands that are decided together, as the pure function that a store runs.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
+use super::news::Appended;
 use super::queue::Failure;
 use crate::allocator::command::{Command, ContinueRefill};
 use crate::allocator::decision::{Answer, Decision};
@@ -73,6 +75,8 @@ pub struct CommandRound<'a> {
     cuts: Vec<Vec<ContinueRefill>>,
     missed: Wants,
     violations: Vec<String>,
+    /// The events that it appended last, if anybody is to hear of them.
+    appended: Option<Appended>,
     decide: fn(&mut WorkingSet, &Command) -> Decision,
 }
 
@@ -99,8 +103,22 @@ impl<'a> CommandRound<'a> {
             cuts,
             missed: Wants::default(),
             violations: Vec::new(),
+            appended: None,
             decide,
         }
+    }
+
+    /// The same round, which keeps the events that it appends if anybody is to hear of them.
+    #[must_use]
+    pub fn heard(mut self, is_heard: bool) -> Self {
+        self.appended = is_heard.then(Vec::new);
+        self
+    }
+
+    /// The events that the round appended, which happened once it is committed.
+    #[must_use]
+    pub fn take_appended(&mut self) -> Appended {
+        self.appended.take().unwrap_or_default()
     }
 
     /// What became of the commands, in their order, once the round is committed.
@@ -188,6 +206,13 @@ impl Round for CommandRound<'_> {
         if missing {
             self.missed.merge(&ws.missing);
             return Verdict::Again;
+        }
+        if let Some(appended) = &mut self.appended {
+            let located = ws.events.iter().map(|(location, event)| {
+                let location_id = &ws.location(*location).location.location_id;
+                (location_id.clone(), Arc::new(event.clone()))
+            });
+            *appended = located.collect();
         }
         self.violations = invariants::violations(ws);
         if self.violations.is_empty() {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::news::News;
 use super::queue::{Failure, Limits, Reply, Sequencer, Submission};
 use super::reply::{ReplySender, answer, failure};
 use super::round::{CommandRound, Decided, Outcome};
@@ -54,6 +55,7 @@ pub struct Runner {
     queue: mpsc::Receiver<Submission>,
     stop: CancellationToken,
     committed: Arc<watch::Sender<u64>>,
+    news: News,
     /// Which of how many lanes is its own.
     lane: (usize, usize),
     /// Refills that were cut: they go on in turns, one a round.
@@ -77,7 +79,7 @@ pub fn sequencer(
     stop: &CancellationToken,
 ) -> (Sequencer, Vec<Runner>) {
     let (committed, nudges) = watch::channel(0);
-    let (committed, lanes) = (Arc::new(committed), store.lanes().max(1));
+    let (committed, news, lanes) = (Arc::new(committed), News::default(), store.lanes().max(1));
     let (mut queues, mut runners) = (Vec::new(), Vec::new());
     for lane in 0..lanes {
         let (submissions, queue) = mpsc::channel(limits.queue_commands_max);
@@ -89,6 +91,7 @@ pub fn sequencer(
             queue,
             stop: stop.clone(),
             committed: Arc::clone(&committed),
+            news: news.clone(),
             lane: (lane, lanes),
             refills: BTreeSet::new(),
             last_refill: None,
@@ -97,7 +100,7 @@ pub fn sequencer(
             held: Vec::new(),
         });
     }
-    (Sequencer::new(queues, nudges, limits, stop.clone()), runners)
+    (Sequencer::new(queues, (nudges, news), limits, stop.clone()), runners)
 }
 
 impl Runner {
@@ -276,16 +279,19 @@ impl Runner {
     }
 
     async fn decide_together(&self, now: Instant, commands: &[Command]) -> Result<Vec<Decided>, Halted> {
-        let mut round = CommandRound::new(now, commands);
+        let mut round = CommandRound::new(now, commands).heard(self.news.is_heard());
         self.store.round(&mut round).await?;
-        round.into_decided().map_err(|violations| {
+        let appended = round.take_appended();
+        let decided = round.into_decided().map_err(|violations| {
             let violations = violations.join("; ");
             tracing::error!(
                 violations,
                 "a round was aborted, it would have broken invariants: {violations}"
             );
             Halted::Invariants(violations)
-        })
+        })?;
+        self.news.tell(appended);
+        Ok(decided)
     }
 
     /// Runs each command in a round of its own, so that one cannot poison others. After a commit of unknown outcome this is

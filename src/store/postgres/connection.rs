@@ -9,6 +9,8 @@ use sqlx::{ConnectOptions as _, Connection as _, Postgres, Row as _};
 use super::super::StoreError;
 use super::super::tables::Found;
 use super::super::tables::rows::Rows;
+use super::PostgresOptions;
+use super::listener::{Listener, OwnSession};
 use super::rows::{PostgresRow, bind};
 
 /// Begins a round. What was left open by a failure is rolled back first. Settings are the transaction's own, so that a
@@ -21,6 +23,9 @@ const BEGIN_WRITING: &str = "ROLLBACK; BEGIN ISOLATION LEVEL READ COMMITTED READ
 /// Begins a snapshot.
 const BEGIN_READING: &str = "ROLLBACK; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
      SET LOCAL idle_in_transaction_session_timeout = '60s'";
+
+/// The number by which notifications name the session that they come from.
+const SESSION: &str = "SELECT pg_backend_pid()";
 
 /// The table that makes an order's id unique across locations, and what the names of its partitions begin with.
 const DIRECTORY: &str = "order_directory";
@@ -61,10 +66,26 @@ pub(super) struct Connection {
     is_locking: bool,
     /// Whether statements are kept prepared on the session: not through a pooler that changes sessions.
     is_persistent: bool,
+    /// Of a connection that runs rounds.
+    _session: Option<OwnSession>,
 }
 
 impl Connection {
-    /// Connects to run rounds.
+    /// Connects to run rounds, whose notifications the store's own listener passes over.
+    pub(super) async fn of_rounds(options: &PostgresOptions, listener: Option<&Listener>) -> Result<Self, StoreError> {
+        let mut connection = Self::connect(&options.connect, options.is_persistent).await?;
+        let Some(listener) = listener else {
+            return Ok(connection);
+        };
+        let session: Result<i32, _> = sqlx::query_scalar(SESSION).fetch_one(&mut *connection.inner).await;
+        let session = session.map_err(|error| classify("session", &error))?;
+        Ok(Self {
+            _session: Some(listener.pass_over(session.unsigned_abs())),
+            ..connection
+        })
+    }
+
+    /// Connects to write.
     pub(super) async fn connect(options: &PgConnectOptions, is_persistent: bool) -> Result<Self, StoreError> {
         let inner = options.connect().await.map_err(|error| classify("connect", &error))?;
         Ok(Self {
@@ -72,6 +93,7 @@ impl Connection {
             is_writing: false,
             is_locking: false,
             is_persistent,
+            _session: None,
         })
     }
 
@@ -82,6 +104,7 @@ impl Connection {
             is_writing: false,
             is_locking: false,
             is_persistent,
+            _session: None,
         }
     }
 

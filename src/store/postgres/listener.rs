@@ -1,8 +1,11 @@
 //! Hearing of what other instances commit: every round ends with a notification, and one task for a store waits for them.
 //!
-//! A notification says that something was committed, not what, and may be lost: who follows a log looks at the log.
+//! A notification says that something was committed, not what, and may be lost: who follows a log looks at the log. What this
+//! store commits itself is no news.
 
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
@@ -26,19 +29,50 @@ const REST: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(super) struct Listener {
     nudges: watch::Receiver<u64>,
+    own: OwnSessions,
     stop: CancellationToken,
+}
+
+/// The sessions that run the store's own rounds.
+#[derive(Debug, Clone, Default)]
+struct OwnSessions(Arc<Mutex<BTreeSet<u32>>>);
+
+impl OwnSessions {
+    fn sessions(&self) -> MutexGuard<'_, BTreeSet<u32>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A session that runs the store's own rounds, until it is dropped.
+#[derive(Debug)]
+pub(super) struct OwnSession {
+    session: u32,
+    own: OwnSessions,
+}
+
+impl Drop for OwnSession {
+    fn drop(&mut self) {
+        self.own.sessions().remove(&self.session);
+    }
 }
 
 impl Listener {
     /// Listens in the background.
     pub(super) fn start(options: &PgConnectOptions) -> Self {
         let (nudge, nudges) = watch::channel(0);
-        let stop = CancellationToken::new();
-        tokio::spawn(listen(options.clone(), nudge, stop.clone()));
-        Self { nudges, stop }
+        let (own, stop) = (OwnSessions::default(), CancellationToken::new());
+        tokio::spawn(listen(options.clone(), nudge, own.clone(), stop.clone()));
+        Self { nudges, own, stop }
     }
 
-    /// A number that changes with every notification, and with every connection, for what was missed between two of them.
+    /// Passes over what a session notifies of.
+    pub(super) fn pass_over(&self, session: u32) -> OwnSession {
+        self.own.sessions().insert(session);
+        let own = self.own.clone();
+        OwnSession { session, own }
+    }
+
+    /// A number that changes with every notification of others, and with every connection, for what was missed between two of them.
     pub(super) fn nudges(&self) -> watch::Receiver<u64> {
         self.nudges.clone()
     }
@@ -55,10 +89,10 @@ impl Drop for Listener {
     }
 }
 
-async fn listen(options: PgConnectOptions, nudge: watch::Sender<u64>, stop: CancellationToken) {
+async fn listen(options: PgConnectOptions, nudge: watch::Sender<u64>, own: OwnSessions, stop: CancellationToken) {
     let mut is_heard = true;
     while !stop.is_cancelled() {
-        let Err(error) = hear(&options, &nudge, &stop, &mut is_heard).await else {
+        let Err(error) = hear(&options, (&nudge, &own), &stop, &mut is_heard).await else {
             continue;
         };
         if is_heard {
@@ -78,7 +112,7 @@ async fn listen(options: PgConnectOptions, nudge: watch::Sender<u64>, stop: Canc
 /// It cannot be made, or ends.
 async fn hear(
     options: &PgConnectOptions,
-    nudge: &watch::Sender<u64>,
+    (nudge, own): (&watch::Sender<u64>, &OwnSessions),
     stop: &CancellationToken,
     is_heard: &mut bool,
 ) -> Result<(), StoreError> {
@@ -95,10 +129,13 @@ async fn hear(
             tracing::info!("other instances are heard again");
         }
         *is_heard = true;
+        let mut is_news = true;
         loop {
-            nudge.send_modify(|count| *count = count.wrapping_add(1));
+            if is_news {
+                nudge.send_modify(|count| *count = count.wrapping_add(1));
+            }
             match tokio::time::timeout(SILENCE_MAX, listener.try_recv()).await {
-                Ok(Ok(Some(_))) => {}
+                Ok(Ok(Some(notification))) => is_news = !own.sessions().contains(&notification.process_id()),
                 Ok(Ok(None)) => return Err(sqlx::Error::Io(ErrorKind::UnexpectedEof.into())),
                 Ok(Err(error)) => return Err(error),
                 Err(_) => return Ok(()),

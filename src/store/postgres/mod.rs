@@ -146,8 +146,7 @@ impl PostgresStore {
 
     async fn attempt(&self, writer: &mut Writer, round: &mut dyn Round) -> Result<(), StoreError> {
         if writer.connection.is_none() {
-            let options = &self.options;
-            writer.connection = Some(Connection::connect(&options.connect, options.is_persistent).await?);
+            writer.connection = Some(Connection::of_rounds(&self.options, self.listener.as_ref()).await?);
         }
         let Writer { connection, kept } = writer;
         let connection = connection.as_mut().expect("it was just made");
