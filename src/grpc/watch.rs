@@ -43,12 +43,12 @@ impl Pulse {
     fn new(settings: &StreamSettings, lifetime: Duration, shutdown: &CancellationToken) -> Self {
         let now = now();
         let later = |by: Duration| now.checked_add(by).unwrap_or(now);
-        let due_at = later(settings.heartbeat_interval);
+        let (due_at, lives_until) = (later(settings.heartbeat_interval), later(lifetime));
         Self {
             interval: settings.heartbeat_interval,
             due_at,
-            lives_until: later(lifetime),
-            alarm: Box::pin(sleep_until(due_at)),
+            lives_until,
+            alarm: Box::pin(sleep_until(due_at.min(lives_until))),
             shutdown: Box::pin(shutdown.clone().cancelled_owned()),
         }
     }
@@ -165,4 +165,40 @@ impl Tokens {
 
 fn foreign_token() -> Status {
     status::resume_token_invalid("is damaged, or of another stream, other locations or another store")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pulse(heartbeat_interval: Duration, lifetime: Duration, shutdown: &CancellationToken) -> Pulse {
+        let settings = StreamSettings {
+            heartbeat_interval,
+            ..StreamSettings::default()
+        };
+        Pulse::new(&settings, lifetime, shutdown)
+    }
+
+    #[tokio::test]
+    async fn a_stream_waits_until_it_is_nudged_or_silent_for_too_long_or_has_lived_its_time() {
+        let (shutdown, nudge) = (CancellationToken::new(), Notify::new());
+        let (brief, long) = (Duration::from_millis(20), Duration::from_hours(1));
+        let mut silent = pulse(brief, long, &shutdown);
+        silent.wait(&nudge).await.expect("a heartbeat is due");
+        assert!(silent.is_due());
+        silent.beat();
+        assert!(!silent.is_due());
+        let began = clock::monotonic();
+        silent.wait(&nudge).await.expect("the next one is due");
+        assert!(clock::monotonic().saturating_duration_since(began) >= Duration::from_millis(10));
+        // However seldom it says that it lives.
+        let mut short = pulse(long, brief, &shutdown);
+        assert!(matches!(short.wait(&nudge).await, Err(End::Lived)));
+        let mut idle = pulse(long, long, &shutdown);
+        nudge.notify_one();
+        idle.wait(&nudge).await.expect("news");
+        assert!(!idle.is_due());
+        shutdown.cancel();
+        assert!(matches!(idle.wait(&nudge).await, Err(End::Failed(_))));
+    }
 }
