@@ -172,7 +172,7 @@ fn cut(left: &AtomicUsize) -> bool {
         .is_ok()
 }
 
-async fn log_of(clients: &mut Clients, location_id: &str) -> Vec<pb::Event> {
+pub(super) async fn log_of(events: &mut EventServiceClient<Channel>, location_id: &str) -> Vec<pb::Event> {
     let mut request = pb::ListEventsRequest {
         location_id: location_id.to_owned(),
         page_size: 1_000,
@@ -180,12 +180,7 @@ async fn log_of(clients: &mut Clients, location_id: &str) -> Vec<pb::Event> {
     };
     let mut log = Vec::new();
     loop {
-        let page = clients
-            .events
-            .list_events(request.clone())
-            .await
-            .expect("a page")
-            .into_inner();
+        let page = events.list_events(request.clone()).await.expect("a page").into_inner();
         log.extend(page.events);
         request.page_token = page.next_page_token;
         if request.page_token.is_empty() {
@@ -260,7 +255,7 @@ async fn cut_subscribers(shops: Vec<Shop>) {
     }
     let mut logs = BTreeMap::new();
     for id in LOCATIONS {
-        logs.insert(id, log_of(&mut servers[0].clone(), id).await);
+        logs.insert(id, log_of(&mut servers[0].events.clone(), id).await);
     }
     for subscriber in &mut subscribers {
         while !subscriber.read(usize::MAX).await {}
@@ -334,7 +329,7 @@ async fn cut_followers(mut shops: Vec<Shop>) {
     let shop = shops.last_mut().expect("a server");
     for follower in &mut followers {
         follower.read_all(&mut shop.warehouse).await;
-        let log = log_of(&mut servers[0].clone(), &follower.location_id).await;
+        let log = log_of(&mut servers[0].events.clone(), &follower.location_id).await;
         // Whoever ships an order knows it.
         let is_shipped = |event: &&pb::Event| matches!(event.payload, Some(pb::event::Payload::OrderShipped(_)));
         for event in log.iter().filter(is_shipped) {
