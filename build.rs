@@ -29,6 +29,15 @@ const PRIVATE: [&str; 3] = [
     "holdfast.v1.Release",
 ];
 
+/// What our packages are generated as, for the servers, whose messages are those of the clients but for [`SPELLED`].
+const GENERATED: [(&str, &str); 2] = [
+    (".holdfast.v1", "crate::proto::holdfast::v1"),
+    (".google.type", "crate::proto::google::r#type"),
+];
+
+/// Answers that many readers share: a server gives them as bytes.
+const SPELLED: [&str; 2] = [".holdfast.v1.WatchEventsResponse", ".holdfast.v1.WatchReleasesResponse"];
+
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed={INCLUDE}");
@@ -50,9 +59,24 @@ fn main() -> Result<(), Box<dyn Error>> {
     compiler.include_source_info(true);
     tonic_prost_build::configure()
         .build_client(true)
-        .build_server(true)
+        .build_server(false)
         .codec_path(CODEC)
         .skip_debug(PRIVATE)
+        .extern_path(".google.rpc.Status", "::tonic_types::Status")
+        .compile_fds(compiler.file_descriptor_set())?;
+
+    let servers = out_dir.join("servers");
+    fs::create_dir_all(&servers)?;
+    let spelled = SPELLED.map(|message| (message, "crate::grpc::codec::Spelled"));
+    let found = GENERATED.into_iter().chain(spelled);
+    found
+        .fold(tonic_prost_build::configure(), |builder, (message, found_at)| {
+            builder.extern_path(message, found_at)
+        })
+        .build_client(false)
+        .build_server(true)
+        .codec_path(CODEC)
+        .out_dir(servers)
         .extern_path(".google.rpc.Status", "::tonic_types::Status")
         .compile_fds(compiler.file_descriptor_set())?;
     Ok(())

@@ -14,6 +14,7 @@ pub mod holdfast {
     )]
     pub mod v1 {
         tonic::include_proto!("holdfast.v1");
+        include!(concat!(env!("OUT_DIR"), "/servers/holdfast.v1.rs"));
     }
 
     /// Messages about people are named, and keep what they say to themselves.

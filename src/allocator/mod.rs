@@ -38,6 +38,7 @@ mod slot;
 mod sourcing;
 mod supply;
 mod table;
+mod wants;
 pub mod working_set;
 
 use command::{Command, ContinueRefill, Reestimate};

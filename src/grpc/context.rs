@@ -56,7 +56,7 @@ impl Context {
         } = services.settings;
         let hub = Hub::new(
             Arc::clone(&services.store),
-            services.sequencer.committed(),
+            services.sequencer.clone(),
             (poll_interval, tail_bytes_max),
             services.shutdown.clone(),
         );

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
 
+use super::codec::Spelled;
 use super::context::Context;
 use super::convert::logs::PastEvents;
 use super::convert::{events, logs};
@@ -29,7 +30,7 @@ pub(crate) struct Events(pub(crate) Arc<Context>);
 
 #[tonic::async_trait]
 impl EventService for Events {
-    type WatchEventsStream = Answers<pb::WatchEventsResponse>;
+    type WatchEventsStream = Answers<Spelled>;
 
     async fn watch_events(
         &self,

@@ -1,9 +1,11 @@
 //! The hub behind streams: one reader of the logs for all who follow them.
 //!
 //! # Shape
-//! One task asks the store where the logs end, after each commit that it is told of and by itself now and then, and reads
-//! what is new of each log that somebody follows: once, however many follow it. The newest events of such a log are its
-//! [`Tail`], shared by all; whoever is further behind reads the table from its own place, and so loses nothing.
+//! One task hears what this process commits ([`crate::sequencer::news`]), and passes on what is next in its log. When there is a
+//! gap, when another process committed, and by itself now and then, it asks the store where the logs end, and reads what is
+//! new of each log that somebody follows: once, however many follow it. The newest events of such a log are its [`Tail`],
+//! shared by all with the bytes of the messages that bring them; whoever is further behind reads the table from its own
+//! place, and so loses nothing.
 //!
 //! # What bounds it
 //! The bytes of each tail. A follower holds its place and nothing else.
@@ -12,19 +14,25 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{Notify, broadcast, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::stream::to_its_end;
 use crate::clock;
-use crate::domain::event::Event;
 use crate::domain::ids::{EventSequence, LocationId};
+use crate::sequencer::Sequencer;
+use crate::sequencer::news::Appended;
 use crate::store::{LogEnds, Page, Store, StoreError};
-use tail::{Reach, Tail};
+use tail::{Heard, Reach, Tail};
+pub(crate) use told::Told;
 
 mod tail;
+mod told;
 
-/// The least time between two looks at the logs: commits come far more often than anybody needs to hear of them.
+/// The least time between two looks at the logs: other processes commit far more often than anybody needs to hear of it.
 const LOOKS_APART: Duration = Duration::from_millis(2);
 /// Events that the hub reads at once.
 const READ_EVENTS: u32 = 256;
@@ -35,7 +43,7 @@ const TAKEN_EVENTS: u32 = 32;
 #[derive(Debug)]
 pub(crate) struct Hub {
     store: Arc<dyn Store>,
-    committed: watch::Receiver<u64>,
+    sequencer: Sequencer,
     poll_interval: Duration,
     tail_bytes_max: usize,
     shutdown: CancellationToken,
@@ -101,13 +109,13 @@ impl Hub {
     /// A hub that reads nothing until somebody follows.
     pub(crate) fn new(
         store: Arc<dyn Store>,
-        committed: watch::Receiver<u64>,
+        sequencer: Sequencer,
         (poll_interval, tail_bytes_max): (Duration, usize),
         shutdown: CancellationToken,
     ) -> Arc<Self> {
         Arc::new(Self {
             store,
-            committed,
+            sequencer,
             poll_interval,
             tail_bytes_max,
             shutdown,
@@ -164,29 +172,78 @@ impl Hub {
     }
 
     async fn run(self: Arc<Self>) {
-        let mut committed = self.committed.clone();
         let mut elsewhere = self.store.nudges();
         while !self.shutdown.is_cancelled() {
-            committed.mark_unchanged();
+            tokio::select! {
+                () = self.shutdown.cancelled() => {}
+                () = self.joined.notified() => self.attend(elsewhere.as_mut()).await,
+            }
+        }
+    }
+
+    /// Looks and listens as long as anybody follows.
+    async fn attend(self: &Arc<Self>, mut elsewhere: Option<&mut watch::Receiver<u64>>) {
+        // Before the first look: what is committed from now on is heard, what was before is read.
+        let mut news = self.sequencer.news().listen();
+        while !self.shutdown.is_cancelled() && self.drop_unwatched() {
             if let Some(elsewhere) = &mut elsewhere {
                 elsewhere.mark_unchanged();
             }
             let looked_at = clock::monotonic();
-            let is_watched = self.drop_unwatched();
-            if is_watched {
-                self.look().await;
-            }
+            self.look().await;
+            self.listen(&mut news, elsewhere.as_deref_mut(), looked_at).await;
+        }
+    }
+
+    /// Passes on what this process commits, until it is time to look.
+    async fn listen(
+        &self,
+        news: &mut broadcast::Receiver<Arc<Appended>>,
+        mut elsewhere: Option<&mut watch::Receiver<u64>>,
+        looked_at: std::time::Instant,
+    ) {
+        let soon = later(looked_at, LOOKS_APART);
+        let mut look_at = later(looked_at, self.poll_interval);
+        loop {
+            let is_due = look_at <= soon;
             tokio::select! {
                 biased;
                 () = self.shutdown.cancelled() => return,
-                () = self.joined.notified() => {}
-                () = changed(Some(&mut committed)), if is_watched => {}
-                () = changed(elsewhere.as_mut()), if is_watched => {}
-                () = tokio::time::sleep(self.poll_interval), if is_watched => {}
+                () = tokio::time::sleep_until(look_at) => return,
+                () = self.joined.notified() => look_at = soon,
+                () = changed(elsewhere.as_deref_mut()), if !is_due => look_at = soon,
+                heard = news.recv() => match heard {
+                    Ok(appended) if self.pass_on(&appended) => {}
+                    Ok(_) | Err(RecvError::Lagged(_)) => look_at = soon,
+                    Err(RecvError::Closed) => return,
+                },
             }
-            let since = clock::monotonic().saturating_duration_since(looked_at);
-            tokio::time::sleep(LOOKS_APART.saturating_sub(since)).await;
         }
+    }
+
+    /// Adds what a round appended to the logs that are followed; answers whether that is all that there is to tell.
+    fn pass_on(&self, appended: &Appended) -> bool {
+        let mut state = locked(&self.state);
+        let State {
+            topics, ends, everyone, ..
+        } = &mut *state;
+        let (mut is_all, mut touched) = (true, BTreeMap::new());
+        for (location_id, event) in appended {
+            let Some(topic) = topics.get(location_id) else {
+                // A log that is new belongs to those who follow all.
+                is_all &= everyone.is_empty() || ends.iter().any(|log| log.location_id == *location_id);
+                continue;
+            };
+            match locked(&topic.tail).hear(event) {
+                Heard::Next => drop(touched.insert(location_id, topic)),
+                Heard::Known => {}
+                Heard::Ahead => is_all = false,
+            }
+        }
+        for topic in touched.into_values() {
+            wake(&mut locked(&topic.followers));
+        }
+        is_all
     }
 
     /// Forgets logs that nobody follows; answers whether anybody follows any.
@@ -271,6 +328,12 @@ impl Hub {
     }
 }
 
+/// An instant so much later than another of the clock.
+fn later(than: std::time::Instant, by: Duration) -> Instant {
+    let than = Instant::from_std(than);
+    than.checked_add(by).unwrap_or(than)
+}
+
 /// Waits for a change; for ever where nobody tells of any.
 async fn changed(nudges: Option<&mut watch::Receiver<u64>>) {
     if let Some(nudges) = nudges
@@ -291,7 +354,7 @@ impl Feed {
     ///
     /// # Errors
     /// They are no longer kept, or cannot be read.
-    pub(crate) async fn next(&mut self) -> Result<Vec<Arc<Event>>, Cut> {
+    pub(crate) async fn next(&mut self) -> Result<Vec<Arc<Told>>, Cut> {
         let taken = usize::try_from(TAKEN_EVENTS).unwrap_or(usize::MAX);
         let reach = locked(&self.topic.tail).after(self.after, taken);
         match reach {
@@ -302,12 +365,13 @@ impl Feed {
         }
     }
 
-    async fn read(&mut self) -> Result<Vec<Arc<Event>>, Cut> {
+    async fn read(&mut self) -> Result<Vec<Arc<Told>>, Cut> {
         let page = Page {
             after: Some(self.after),
             limit: TAKEN_EVENTS,
         };
-        let events = self.hub.store.list_events(&self.topic.location_id, page).await?;
+        let (store, topic) = (Arc::clone(&self.hub.store), Arc::clone(&self.topic));
+        let events = to_its_end(async move { store.list_events(&topic.location_id, page).await }).await?;
         let events = events.unwrap_or_default();
         let Some(first) = events.first() else {
             return Ok(Vec::new());
@@ -317,6 +381,9 @@ impl Feed {
             return Err(Cut::Gone(first.event_sequence));
         }
         self.from_oldest = false;
-        Ok(events.into_iter().map(Arc::new).collect())
+        Ok(events
+            .into_iter()
+            .map(|event| Arc::new(Told::new(Arc::new(event))))
+            .collect())
     }
 }

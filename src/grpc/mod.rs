@@ -86,9 +86,10 @@ pub struct StreamSettings {
     pub poll_interval: Duration,
     /// How long a stream may be silent before it sends a heartbeat. The contract promises one every 15 seconds.
     pub heartbeat_interval: Duration,
-    /// How long a stream lives, give or take a tenth: then its reader connects again, and load spreads anew.
+    /// How long a stream lives, give or take a tenth: then its reader connects again, and load spreads anew. A reader that does
+    /// not read learns it when it does, and until then keeps its place with what it holds.
     pub lifetime: Duration,
-    /// The most streams at once; more are refused. Each costs a task and its buffer.
+    /// The most streams at once; more are refused. Each costs its buffer.
     pub streams_max: usize,
     /// The most streams of one connection at once; more are refused.
     pub streams_per_connection_max: usize,

@@ -1,20 +1,23 @@
-//! Streams of answers: a task writes, a buffer bounded in bytes carries, a slow reader delays itself alone.
+//! Streams of answers: a task writes, a buffer bounded in bytes carries, a slow reader delays itself alone. A stream that
+//! only tells has no task of its own: it is written by the one that sends it ([`Answers::written_by`]).
 //!
 //! Reads of the database are driven to their end; only waiting is given up when the reader leaves, the stream has lived
 //! its time, or the server ends.
 
+use std::fmt;
+use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use prost::Message;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::Instant;
 use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
+use super::codec::Spell;
 use super::hub::Cut;
 use super::status;
 use crate::clock;
@@ -32,14 +35,29 @@ struct Buffered<M> {
 }
 
 /// The stream of a call.
-#[derive(Debug)]
-pub(crate) struct Answers<M>(mpsc::UnboundedReceiver<Buffered<M>>);
+pub(crate) struct Answers<M> {
+    /// Dropped before what writes, which so learns that its reader left.
+    written: mpsc::UnboundedReceiver<Buffered<M>>,
+    /// What writes it, if no task of its own does.
+    writing: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+}
 
-impl<M> Stream for Answers<M> {
-    type Item = Result<M, Status>;
+impl<M> fmt::Debug for Answers<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answers").finish_non_exhaustive()
+    }
+}
 
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let polled = self.0.poll_recv(context);
+impl<M> Answers<M> {
+    /// Has the stream written whenever it is asked for more than was written: what is told wakes one task, not two. Nothing
+    /// is written while nobody reads, and what writes is dropped when the reader leaves.
+    pub(crate) fn written_by(mut self, writing: impl Future<Output = ()> + Send + 'static) -> Self {
+        self.writing = Some(Box::pin(writing));
+        self
+    }
+
+    fn take(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<M, Status>>> {
+        let polled = self.written.poll_recv(context);
         polled.map(|taken| {
             taken.map(|Buffered { message, room }| {
                 drop(room);
@@ -47,6 +65,34 @@ impl<M> Stream for Answers<M> {
             })
         })
     }
+}
+
+impl<M> Stream for Answers<M> {
+    type Item = Result<M, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let taken = self.take(context);
+        let Some(writing) = self.writing.as_mut().filter(|_| taken.is_pending()) else {
+            return taken;
+        };
+        if writing.as_mut().poll(context).is_ready() {
+            self.writing = None;
+        }
+        self.take(context)
+    }
+}
+
+/// Reads in a task of its own: what the reader of a stream leaves behind is read to its end, and never dropped midway.
+///
+/// # Errors
+/// What the read fails with.
+pub(crate) async fn to_its_end<T, E>(read: impl Future<Output = Result<T, E>> + Send + 'static) -> Result<T, E>
+where
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    let read = tokio::spawn(read).await;
+    read.unwrap_or_else(|error| resume_unwind(error.into_panic()))
 }
 
 /// The writing end of a stream.
@@ -100,26 +146,44 @@ pub(crate) fn open<M>(shutdown: CancellationToken, room_bytes: usize) -> (Writer
         shutdown,
         is_ended: false,
     };
-    (writer, Answers(answers))
+    let answers = Answers {
+        written: answers,
+        writing: None,
+    };
+    (writer, answers)
 }
 
-impl<M: Message> Writer<M> {
+impl<M: Spell> Writer<M> {
     /// Writes a message, once there is room for it.
     ///
     /// # Errors
     /// Nothing more is to be written; this message was not.
     pub(crate) async fn send(&self, message: M) -> Result<(), End> {
-        let bytes = message.encoded_len().saturating_add(MESSAGE_BYTES).min(self.room_bytes);
+        let bytes = message
+            .spelled_bytes()
+            .saturating_add(MESSAGE_BYTES)
+            .min(self.room_bytes);
         let wanted = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let room = tokio::select! {
-            biased;
-            () = self.shutdown.cancelled() => return Err(End::Failed(status::shutting_down())),
-            () = self.messages.closed() => return Err(End::Left),
-            room = Arc::clone(&self.room).acquire_many_owned(wanted) => room.ok(),
-            () = passed(self.lives_until) => return Err(End::Lived),
+        if self.shutdown.is_cancelled() {
+            return Err(End::Failed(status::shutting_down()));
+        }
+        let room = match Arc::clone(&self.room).try_acquire_many_owned(wanted) {
+            Ok(room) => Some(room),
+            Err(_) => self.room_for(wanted).await?,
         };
         let message = Ok(message);
         self.messages.send(Buffered { message, room }).map_err(|_| End::Left)
+    }
+
+    /// Waits for room.
+    async fn room_for(&self, bytes: u32) -> Result<Option<OwnedSemaphorePermit>, End> {
+        tokio::select! {
+            biased;
+            () = self.shutdown.cancelled() => Err(End::Failed(status::shutting_down())),
+            () = self.messages.closed() => Err(End::Left),
+            room = Arc::clone(&self.room).acquire_many_owned(bytes) => Ok(room.ok()),
+            () = passed(self.lives_until) => Err(End::Lived),
+        }
     }
 
     /// Writes the last message, for which there is always room.
@@ -200,91 +264,15 @@ async fn passed(instant: Option<Instant>) {
     }
 }
 
-/// A writer that was never ended belonged to a task that panicked: its reader must not take that for the end.
+/// A writer that was never ended belonged to a task that panicked: its reader must not take that for the end. One whose reader
+/// left is given up with its stream.
 impl<M> Drop for Writer<M> {
     fn drop(&mut self) {
-        if !self.is_ended {
+        if !self.is_ended && !self.messages.is_closed() {
             self.tell(status::internal(&"the task of a stream ended without saying why"));
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio_stream::StreamExt;
-    use tonic_types::StatusExt;
-
-    use super::*;
-    use crate::proto::holdfast::v1 as pb;
-
-    fn message(bytes: usize) -> pb::WatchEventsResponse {
-        pb::WatchEventsResponse {
-            resume_token: "t".repeat(bytes),
-            item: None,
-        }
-    }
-
-    /// Messages that fit while nobody reads.
-    async fn fitting(writer: &Writer<pb::WatchEventsResponse>, bytes: usize) -> usize {
-        let mut fitting = 0;
-        while tokio::time::timeout(Duration::from_millis(50), writer.send(message(bytes)))
-            .await
-            .is_ok()
-        {
-            fitting += 1;
-        }
-        fitting
-    }
-
-    #[tokio::test]
-    async fn a_buffer_is_bounded_in_bytes_and_taking_a_message_makes_room() {
-        let (writer, mut answers) = open(CancellationToken::new(), 10_000);
-        let fit = fitting(&writer, 1_000).await;
-        assert!((5..=9).contains(&fit), "{fit} messages of 1,000 bytes in 10,000");
-        answers.next().await.expect("a message").expect("a message");
-        writer.send(message(100)).await.expect("room");
-        // A message larger than the buffer goes through alone.
-        let (writer, mut answers) = open(CancellationToken::new(), 10_000);
-        writer.send(message(50_000)).await.expect("room");
-        assert_eq!(fitting(&writer, 1).await, 0);
-        answers.next().await.expect("a message").expect("a message");
-    }
-
-    #[tokio::test]
-    async fn a_reader_that_does_not_read_is_told_the_end_of_the_server_and_of_its_time() {
-        let shutdown = CancellationToken::new();
-        let (mut writer, mut answers) = open(shutdown.clone(), 300);
-        writer.send(message(200)).await.expect("room");
-        writer.live(Duration::from_millis(20));
-        assert!(matches!(writer.send(message(200)).await, Err(End::Lived)));
-        writer.send_last(message(200));
-        shutdown.cancel();
-        let end = writer.send(message(200)).await;
-        assert!(matches!(&end, Err(End::Failed(status)) if status.code() == tonic::Code::Unavailable));
-        writer.end(end);
-        assert!(answers.next().await.expect("a message").is_ok());
-        assert!(answers.next().await.expect("a message").is_ok());
-        assert!(answers.next().await.expect("a status").is_err());
-        assert!(answers.next().await.is_none());
-    }
-
-    #[tokio::test]
-    async fn a_stream_whose_task_panics_does_not_end_as_if_all_were_well() {
-        let (writer, mut answers) = open::<pb::WatchEventsResponse>(CancellationToken::new(), 100);
-        drop(writer);
-        let status = answers.next().await.expect("a status").expect_err("a status");
-        assert_eq!(status.get_details_error_info().expect("a reason").reason, "INTERNAL");
-    }
-
-    #[tokio::test]
-    async fn a_reader_that_leaves_is_noticed() {
-        let (writer, answers) = open(CancellationToken::new(), 300);
-        writer.send(message(200)).await.expect("room");
-        drop(answers);
-        assert!(matches!(writer.send(message(1)).await, Err(End::Left)));
-        assert!(matches!(
-            writer.wait(&Notify::new(), Duration::from_mins(1)).await,
-            Err(End::Left)
-        ));
-    }
-}
+mod tests;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tonic::{Request, Response, Status, Streaming};
 
+use super::codec::Spelled;
 use super::context::Context;
 use super::convert::{answers, logs, warehouse};
 use super::layers::deadline_of;
@@ -20,7 +21,7 @@ pub(crate) struct Warehouse(pub(crate) Arc<Context>);
 
 #[tonic::async_trait]
 impl WarehouseService for Warehouse {
-    type WatchReleasesStream = Answers<pb::WatchReleasesResponse>;
+    type WatchReleasesStream = Answers<Spelled>;
     type StreamReceiptsStream = Answers<pb::StreamReceiptsResponse>;
 
     async fn watch_releases(

@@ -1,12 +1,20 @@
 //! Followed logs: streams that tell what comes, with a token to go on with in every message.
 
-use std::time::{Duration, Instant};
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::{self, Poll};
+use std::time::Duration;
 
+use prost::Message;
 use rand::TryRngCore;
 use rand::rngs::OsRng;
+use tokio::sync::Notify;
+use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::Status;
 
 use super::StreamSettings;
+use super::codec::Spelled;
 use super::context::Context;
 use super::stream::{End, Writer};
 use super::{status, token};
@@ -19,31 +27,81 @@ pub(crate) mod consumers;
 pub(crate) mod events;
 pub(crate) mod releases;
 
-/// When a stream has to say that it lives.
+/// When a stream has to say that it lives, and when it ends. What it waits for beside news it waits for from its beginning
+/// on, so that news cost no timer.
 #[derive(Debug)]
 struct Pulse {
     interval: Duration,
-    sent_at: Instant,
+    /// When the stream must not have been silent any longer.
+    due_at: Instant,
+    lives_until: Instant,
+    alarm: Pin<Box<Sleep>>,
+    shutdown: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
 impl Pulse {
-    fn new(settings: &StreamSettings) -> Self {
+    fn new(settings: &StreamSettings, lifetime: Duration, shutdown: &CancellationToken) -> Self {
+        let now = now();
+        let later = |by: Duration| now.checked_add(by).unwrap_or(now);
+        let (due_at, lives_until) = (later(settings.heartbeat_interval), later(lifetime));
         Self {
             interval: settings.heartbeat_interval,
-            sent_at: clock::monotonic(),
+            due_at,
+            lives_until,
+            alarm: Box::pin(sleep_until(due_at.min(lives_until))),
+            shutdown: Box::pin(shutdown.clone().cancelled_owned()),
         }
     }
 
     /// Something was sent.
     fn beat(&mut self) {
-        self.sent_at = clock::monotonic();
+        let now = now();
+        self.due_at = now.checked_add(self.interval).unwrap_or(now);
     }
 
-    /// How long the stream may stay silent from now on.
-    fn left(&self) -> Duration {
-        self.interval
-            .saturating_sub(clock::monotonic().saturating_duration_since(self.sent_at))
+    /// Whether it is time to say that it lives.
+    fn is_due(&self) -> bool {
+        self.due_at <= now()
     }
+
+    /// Waits for a nudge, but no longer than the stream may be silent.
+    ///
+    /// # Errors
+    /// The stream has lived its time, or the server ends.
+    async fn wait(&mut self, nudge: &Notify) -> Result<(), End> {
+        let mut nudged = pin!(nudge.notified());
+        poll_fn(|context| {
+            if self.shutdown.as_mut().poll(context).is_ready() {
+                return Poll::Ready(Err(End::Failed(status::shutting_down())));
+            }
+            if nudged.as_mut().poll(context).is_ready() {
+                return Poll::Ready(Ok(()));
+            }
+            self.ring(context)
+        })
+        .await
+    }
+
+    /// Is ready when the stream has been silent for long enough, or has lived its time. The alarm is put off only when it
+    /// rings.
+    fn ring(&mut self, context: &mut task::Context<'_>) -> Poll<Result<(), End>> {
+        while self.alarm.as_mut().poll(context).is_ready() {
+            let now = now();
+            if self.lives_until <= now {
+                return Poll::Ready(Err(End::Lived));
+            }
+            if self.due_at <= now {
+                return Poll::Ready(Ok(()));
+            }
+            let next = self.due_at.min(self.lives_until);
+            self.alarm.as_mut().reset(next);
+        }
+        Poll::Pending
+    }
+}
+
+fn now() -> Instant {
+    Instant::from_std(clock::monotonic())
 }
 
 /// How long a stream lives: streams that began together do not end together.
@@ -81,9 +139,9 @@ fn before_oldest(log: &LogEnds) -> EventSequence {
 }
 
 /// Ends a stream; of one that has lived its time the reader learns with which token to connect again.
-fn finish<M: prost::Message>(writer: Writer<M>, end: Result<(), End>, resume_token: &str, heartbeat: M) {
+fn finish(writer: Writer<Spelled>, end: Result<(), End>, resume_token: &str, heartbeat: &impl Message) {
     if matches!(end, Err(End::Lived)) {
-        writer.send_last(heartbeat);
+        writer.send_last(Spelled::whole(heartbeat));
         return writer.end(Err(End::Failed(status::stream_ended(resume_token))));
     }
     writer.end(end);
@@ -107,4 +165,40 @@ impl Tokens {
 
 fn foreign_token() -> Status {
     status::resume_token_invalid("is damaged, or of another stream, other locations or another store")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pulse(heartbeat_interval: Duration, lifetime: Duration, shutdown: &CancellationToken) -> Pulse {
+        let settings = StreamSettings {
+            heartbeat_interval,
+            ..StreamSettings::default()
+        };
+        Pulse::new(&settings, lifetime, shutdown)
+    }
+
+    #[tokio::test]
+    async fn a_stream_waits_until_it_is_nudged_or_silent_for_too_long_or_has_lived_its_time() {
+        let (shutdown, nudge) = (CancellationToken::new(), Notify::new());
+        let (brief, long) = (Duration::from_millis(20), Duration::from_hours(1));
+        let mut silent = pulse(brief, long, &shutdown);
+        silent.wait(&nudge).await.expect("a heartbeat is due");
+        assert!(silent.is_due());
+        silent.beat();
+        assert!(!silent.is_due());
+        let began = clock::monotonic();
+        silent.wait(&nudge).await.expect("the next one is due");
+        assert!(clock::monotonic().saturating_duration_since(began) >= Duration::from_millis(10));
+        // However seldom it says that it lives.
+        let mut short = pulse(long, brief, &shutdown);
+        assert!(matches!(short.wait(&nudge).await, Err(End::Lived)));
+        let mut idle = pulse(long, long, &shutdown);
+        nudge.notify_one();
+        idle.wait(&nudge).await.expect("news");
+        assert!(!idle.is_due());
+        shutdown.cancel();
+        assert!(matches!(idle.wait(&nudge).await, Err(End::Failed(_))));
+    }
 }

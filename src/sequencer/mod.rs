@@ -20,7 +20,9 @@
 //! callers wait (`estimates.rs`).
 
 mod estimates;
+pub mod news;
 pub mod queue;
+mod refills;
 mod reply;
 pub mod round;
 pub mod runner;

@@ -5,6 +5,7 @@ use std::time::Instant;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::news::News;
 use crate::allocator::command::Command;
 use crate::allocator::decision::Answer;
 use crate::domain::rejection::Rejection;
@@ -117,6 +118,7 @@ pub struct Sequencer {
     /// One queue for each lane.
     submissions: Vec<mpsc::Sender<Submission>>,
     committed: watch::Receiver<u64>,
+    news: News,
     limits: Limits,
     stop: CancellationToken,
 }
@@ -124,13 +126,14 @@ pub struct Sequencer {
 impl Sequencer {
     pub(super) fn new(
         submissions: Vec<mpsc::Sender<Submission>>,
-        committed: watch::Receiver<u64>,
+        (committed, news): (watch::Receiver<u64>, News),
         limits: Limits,
         stop: CancellationToken,
     ) -> Self {
         Self {
             submissions,
             committed,
+            news,
             limits,
             stop,
         }
@@ -172,6 +175,12 @@ impl Sequencer {
         } else {
             Failure::Store("no more rounds are run".to_owned())
         }
+    }
+
+    /// What this process commits, for those who follow logs.
+    #[must_use]
+    pub fn news(&self) -> &News {
+        &self.news
     }
 
     /// A number that changes after each commit: a hint that there may be new events.

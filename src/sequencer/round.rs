@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
+use super::news::Appended;
 use super::queue::Failure;
 use crate::allocator::command::{Command, ContinueRefill, Reestimate};
 use crate::allocator::decision::{Answer, Decision};
@@ -80,6 +82,8 @@ pub struct CommandRound<'a> {
     left: Vec<Left>,
     missed: Wants,
     violations: Vec<String>,
+    /// The events that it appended last, if anybody is to hear of them.
+    appended: Option<Appended>,
     decide: fn(&mut WorkingSet, &Command) -> Decision,
 }
 
@@ -106,8 +110,22 @@ impl<'a> CommandRound<'a> {
             left,
             missed: Wants::default(),
             violations: Vec::new(),
+            appended: None,
             decide,
         }
+    }
+
+    /// The same round, which keeps the events that it appends if anybody is to hear of them.
+    #[must_use]
+    pub fn heard(mut self, is_heard: bool) -> Self {
+        self.appended = is_heard.then(Vec::new);
+        self
+    }
+
+    /// The events that the round appended, which happened once it is committed.
+    #[must_use]
+    pub fn take_appended(&mut self) -> Appended {
+        self.appended.take().unwrap_or_default()
     }
 
     /// What became of the commands, in their order, once the round is committed.
@@ -199,6 +217,13 @@ impl Round for CommandRound<'_> {
         if missing {
             self.missed.merge(&ws.missing);
             return Verdict::Again;
+        }
+        if let Some(appended) = &mut self.appended {
+            let located = ws.events.iter().map(|(location, event)| {
+                let location_id = &ws.location(*location).location.location_id;
+                (location_id.clone(), Arc::new(event.clone()))
+            });
+            *appended = located.collect();
         }
         self.violations = invariants::violations(ws);
         if self.violations.is_empty() {

@@ -1,7 +1,6 @@
 //! The one task that runs rounds: take what is queued, run it, answer each caller.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,12 +8,14 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::estimates::Estimates;
+use super::news::News;
 use super::queue::{Failure, Limits, Reply, Sequencer, Submission};
-use super::reply::{ReplySender, answer, failure};
+use super::refills::Held;
+use super::reply::{answer, failure};
 use super::round::{CommandRound, Decided, Outcome};
 use super::sweep::Sweep;
 use crate::allocator::command::{Command, ContinueRefill};
-use crate::allocator::decision::{Answer, Decision};
+use crate::allocator::decision::Decision;
 use crate::clock::{Clock, monotonic};
 use crate::domain::Instant;
 use crate::store::{Store, StoreError, lane_of};
@@ -34,18 +35,10 @@ pub enum Halted {
 }
 
 /// How long the runner rests before it tries again what the store could not do just now.
-const REST: Duration = Duration::from_millis(50);
+pub(super) const REST: Duration = Duration::from_millis(50);
 
 /// How long it rests when all that it has was put off.
 const PUT_OFF_REST: Duration = Duration::from_millis(1);
-/// A caller whose command is committed but for refills that go on.
-#[derive(Debug)]
-struct Held {
-    refills: BTreeSet<ContinueRefill>,
-    reply: ReplySender,
-    answer: Answer,
-}
-
 /// Runs rounds until it is stopped and its queue is empty.
 #[derive(Debug)]
 pub struct Runner {
@@ -55,19 +48,20 @@ pub struct Runner {
     queue: mpsc::Receiver<Submission>,
     pub(super) stop: CancellationToken,
     pub(super) committed: Arc<watch::Sender<u64>>,
+    news: News,
     /// Which of how many lanes is its own.
     lane: (usize, usize),
     /// Refills that were cut: they go on in turns, one a round.
-    refills: BTreeSet<ContinueRefill>,
+    pub(super) refills: BTreeSet<ContinueRefill>,
     /// The refill that went on last.
-    last_refill: Option<ContinueRefill>,
+    pub(super) last_refill: Option<ContinueRefill>,
     /// When locations where nothing runs are next looked at for what has lapsed.
     sweep: Sweep,
     /// What waits to be estimated anew.
     pub(super) estimates: Estimates,
     /// Commands on SKUs that are being refilled, oldest first.
     deferred: VecDeque<Submission>,
-    held: Vec<Held>,
+    pub(super) held: Vec<Held>,
 }
 
 /// A sequencer and the runners behind it, one for each lane of the store. A runner ends once `stop` is cancelled and
@@ -80,7 +74,7 @@ pub fn sequencer(
     stop: &CancellationToken,
 ) -> (Sequencer, Vec<Runner>) {
     let (committed, nudges) = watch::channel(0);
-    let (committed, lanes) = (Arc::new(committed), store.lanes().max(1));
+    let (committed, news, lanes) = (Arc::new(committed), News::default(), store.lanes().max(1));
     let (mut queues, mut runners) = (Vec::new(), Vec::new());
     for lane in 0..lanes {
         let (submissions, queue) = mpsc::channel(limits.queue_commands_max);
@@ -92,6 +86,7 @@ pub fn sequencer(
             queue,
             stop: stop.clone(),
             committed: Arc::clone(&committed),
+            news: news.clone(),
             lane: (lane, lanes),
             refills: BTreeSet::new(),
             last_refill: None,
@@ -101,7 +96,7 @@ pub fn sequencer(
             held: Vec::new(),
         });
     }
-    (Sequencer::new(queues, nudges, limits, stop.clone()), runners)
+    (Sequencer::new(queues, (nudges, news), limits, stop.clone()), runners)
 }
 
 impl Runner {
@@ -126,24 +121,6 @@ impl Runner {
             answer(submission.reply, Err(Failure::ShuttingDown));
         }
         Ok(())
-    }
-
-    /// Learns from the store which refills go on.
-    async fn find_refills(&mut self) -> Result<(), Halted> {
-        loop {
-            match self.store.pending_refills().await {
-                Ok(refills) => {
-                    // Those of other lanes too: a refill that two go on with ends sooner, one that none goes on with never.
-                    self.refills.extend(refills);
-                    return Ok(());
-                }
-                Err(error) if error.is_fatal() || self.stop.is_cancelled() => return Err(error.into()),
-                Err(error) => {
-                    tracing::warn!(%error, "refills that go on cannot be read yet: {error}");
-                    tokio::time::sleep(REST).await;
-                }
-            }
-        }
     }
 
     /// What the next round is made of; `None` when all is done. Refills that still go on at the end are taken up by the
@@ -187,19 +164,6 @@ impl Runner {
         };
         let count = share.min(self.deferred.len());
         self.deferred.drain(..count).collect()
-    }
-
-    /// The refill whose turn it is: the next one after the last.
-    fn next_refill(&mut self) -> Option<ContinueRefill> {
-        let after = self.last_refill.take();
-        let next = after.and_then(|last| {
-            self.refills
-                .range((Bound::Excluded(last), Bound::Unbounded))
-                .next()
-                .cloned()
-        });
-        self.last_refill = next.or_else(|| self.refills.first().cloned());
-        self.last_refill.clone()
     }
 
     async fn run_round(&mut self, submissions: Vec<Submission>) -> Result<(), Halted> {
@@ -286,16 +250,19 @@ impl Runner {
     }
 
     pub(super) async fn decide_together(&self, now: Instant, commands: &[Command]) -> Result<Vec<Decided>, Halted> {
-        let mut round = CommandRound::new(now, commands);
+        let mut round = CommandRound::new(now, commands).heard(self.news.is_heard());
         self.store.round(&mut round).await?;
-        round.into_decided().map_err(|violations| {
+        let appended = round.take_appended();
+        let decided = round.into_decided().map_err(|violations| {
             let violations = violations.join("; ");
             tracing::error!(
                 violations,
                 "a round was aborted, it would have broken invariants: {violations}"
             );
             Halted::Invariants(violations)
-        })
+        })?;
+        self.news.tell(appended);
+        Ok(decided)
     }
 
     /// Runs each command in a round of its own, so that one cannot poison others. After a commit of unknown outcome this is
@@ -338,25 +305,6 @@ impl Runner {
         Ok(all)
     }
 
-    /// Keeps account of refills that were cut, and of those that are done.
-    async fn note_refills(&mut self, commands: &[Command], decided: &[Decided]) -> Result<(), Halted> {
-        for (command, decided) in commands.iter().zip(decided) {
-            let Command::ContinueRefill(refill) = command else {
-                continue;
-            };
-            match &decided.outcome {
-                Outcome::Decided(_) => drop(self.refills.remove(refill)),
-                // The store is away: rest, so that trying again does not spin.
-                Outcome::Failed(Failure::Store(_)) => tokio::time::sleep(REST).await,
-                Outcome::Panicked(detail) => return Err(Halted::Refill(detail.clone())),
-                Outcome::Failed(failure) => return Err(Halted::Refill(format!("{failure:?}"))),
-            }
-        }
-        self.refills
-            .extend(decided.iter().flat_map(|decided| decided.cut.iter().cloned()));
-        Ok(())
-    }
-
     /// Answers a caller; a command that is to be decided later is handed back.
     fn reply(&mut self, submission: Submission, decided: Decided) -> Option<Submission> {
         let reply = submission.reply;
@@ -384,16 +332,5 @@ impl Runner {
             Outcome::Failed(failure) => answer(reply, Err(failure)),
         }
         None
-    }
-
-    fn answer_held(&mut self) {
-        for mut held in std::mem::take(&mut self.held) {
-            held.refills.retain(|refill| self.refills.contains(refill));
-            if held.refills.is_empty() {
-                answer(held.reply, Ok(Reply::Accepted(held.answer)));
-            } else {
-                self.held.push(held);
-            }
-        }
     }
 }

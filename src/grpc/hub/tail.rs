@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::mem::size_of;
 use std::sync::Arc;
 
+use super::told::Told;
 use crate::domain::event::{Event, LineUnits, Payload, PlacedLine, ReceivedLine};
 use crate::domain::ids::EventSequence;
 use crate::domain::inbound::InboundLine;
@@ -15,7 +16,7 @@ const TEXT_BYTES: usize = 48;
 /// The newest events of a log, without a gap.
 #[derive(Debug)]
 pub(super) struct Tail {
-    events: VecDeque<Arc<Event>>,
+    events: VecDeque<Arc<Told>>,
     bytes: usize,
     bytes_max: usize,
     /// The last event that is known of; `None` until the log was looked at.
@@ -29,11 +30,22 @@ pub(super) enum Reach {
     /// The follower is at its end.
     Nothing,
     /// What comes next.
-    Events(Vec<Arc<Event>>),
+    Events(Vec<Arc<Told>>),
     /// The follower is further behind than the tail reaches: the table knows.
     Table,
     /// The log could not be read.
     Failed(Arc<StoreError>),
+}
+
+/// What an event that was committed is to a tail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// It was the next one.
+    Next,
+    /// It was read from the table before.
+    Known,
+    /// There are others before it, or the tail has not begun: the table knows.
+    Ahead,
 }
 
 impl Tail {
@@ -60,23 +72,42 @@ impl Tail {
         self.last
     }
 
-    /// Adds what comes next, and drops the oldest beyond the bytes.
+    /// Adds what the table has next, and drops the oldest beyond the bytes.
     pub(super) fn extend(&mut self, events: Vec<Event>) {
         for event in events {
-            let is_next = self.last.and_then(|last| last.0.checked_add(1)) == Some(event.event_sequence.0);
-            if !is_next {
+            if !self.is_next(&event) {
                 // The events between are no longer kept: whoever is before them has to learn it from the table.
                 self.events.clear();
                 self.bytes = 0;
             }
-            self.last = Some(event.event_sequence);
-            self.bytes = self.bytes.saturating_add(weight(&event));
-            self.events.push_back(Arc::new(event));
+            self.push(Arc::new(event));
         }
+    }
+
+    /// Adds an event that was committed, if it is the next one.
+    pub(super) fn hear(&mut self, event: &Arc<Event>) -> Heard {
+        match self.last {
+            Some(last) if event.event_sequence <= last => Heard::Known,
+            _ if self.is_next(event) => {
+                self.push(Arc::clone(event));
+                Heard::Next
+            }
+            _ => Heard::Ahead,
+        }
+    }
+
+    fn is_next(&self, event: &Event) -> bool {
+        self.last.and_then(|last| last.0.checked_add(1)) == Some(event.event_sequence.0)
+    }
+
+    fn push(&mut self, event: Arc<Event>) {
+        self.last = Some(event.event_sequence);
+        self.bytes = self.bytes.saturating_add(weight(&event));
+        self.events.push_back(Arc::new(Told::new(event)));
         while self.bytes > self.bytes_max
             && let Some(oldest) = self.events.pop_front()
         {
-            self.bytes = self.bytes.saturating_sub(weight(&oldest));
+            self.bytes = self.bytes.saturating_sub(weight(&oldest.event));
         }
     }
 
@@ -96,7 +127,7 @@ impl Tail {
         if after >= last {
             return Reach::Nothing;
         }
-        let first = self.events.front().map(|event| event.event_sequence.0);
+        let first = self.events.front().map(|told| told.event.event_sequence.0);
         let at = first.and_then(|first| after.0.checked_add(1)?.checked_sub(first));
         match at.map(usize::try_from) {
             Some(Ok(at)) => Reach::Events(self.events.range(at..).take(limit).cloned().collect()),
@@ -105,7 +136,7 @@ impl Tail {
     }
 }
 
-/// About what an event takes in memory, in bytes.
+/// About what an event takes in memory with the messages that bring it, in bytes.
 fn weight(event: &Event) -> usize {
     let of = |lines: usize, line: usize| lines.saturating_mul(line.saturating_add(TEXT_BYTES));
     let units = |lines: &[LineUnits]| of(lines.len(), size_of::<LineUnits>());
@@ -128,7 +159,9 @@ fn weight(event: &Event) -> usize {
         | Payload::PromiseAtRisk(_)
         | Payload::PromiseRecovered(_) => 0,
     };
-    size_of::<Event>().saturating_add(of(4, 0)).saturating_add(lines)
+    let event = size_of::<Event>().saturating_add(of(4, 0)).saturating_add(lines);
+    // The messages together take about as much as the event.
+    event.saturating_mul(2).saturating_add(size_of::<Told>())
 }
 
 #[cfg(test)]
@@ -151,7 +184,7 @@ mod tests {
         let Reach::Events(events) = reach else {
             panic!("no events: {reach:?}")
         };
-        events.iter().map(|event| event.event_sequence.0).collect()
+        events.iter().map(|told| told.event.event_sequence.0).collect()
     }
 
     #[test]
@@ -178,5 +211,19 @@ mod tests {
         tail.extend(events(20..=21));
         assert!(matches!(tail.after(EventSequence(11), 9), Reach::Table));
         assert_eq!(numbers(&tail.after(EventSequence(19), 9)), [20, 21]);
+    }
+
+    #[test]
+    fn what_was_committed_is_added_only_where_the_tail_ends() {
+        let mut tail = Tail::new(usize::MAX);
+        let all: Vec<_> = events(10..=14).into_iter().map(Arc::new).collect();
+        assert_eq!(tail.hear(&all[0]), Heard::Ahead, "nobody has looked yet");
+        tail.begin(EventSequence(10));
+        assert_eq!(tail.hear(&all[2]), Heard::Ahead);
+        assert_eq!(
+            [0, 1, 1, 2, 4].map(|at| tail.hear(&all[at])),
+            [Heard::Known, Heard::Next, Heard::Known, Heard::Next, Heard::Ahead]
+        );
+        assert_eq!(numbers(&tail.after(EventSequence(10), 9)), [11, 12]);
     }
 }

@@ -3,16 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use prost::Message as _;
 use tokio::sync::Notify;
 use tonic::Status;
 
 use super::{Pulse, Tokens, before_oldest, check_not_ahead, consumers, finish, logs, unknown};
-use crate::domain::event::Event;
 use crate::domain::ids::{EventSequence, LocationId};
+use crate::grpc::codec::Spelled;
 use crate::grpc::context::Context;
 use crate::grpc::convert::events;
 use crate::grpc::convert::logs::Events;
-use crate::grpc::hub::{Feed, Hub};
+use crate::grpc::hub::{Feed, Hub, Told};
 use crate::grpc::permits::StreamPlace;
 use crate::grpc::stream::{self, Answers, End, Writer};
 use crate::grpc::{status, token};
@@ -93,7 +94,7 @@ pub(super) fn places(
 ///
 /// # Errors
 /// There is no such location, the token is not one of these logs, or too many streams are open.
-pub(crate) async fn watch(context: &Context, place: StreamPlace, asked: Events) -> Result<Answers<Message>, Status> {
+pub(crate) async fn watch(context: &Context, place: StreamPlace, asked: Events) -> Result<Answers<Spelled>, Status> {
     let Events {
         location_ids,
         types,
@@ -122,24 +123,24 @@ pub(crate) async fn watch(context: &Context, place: StreamPlace, asked: Events) 
         hub.follow_all(&nudge);
     }
     let settings = &context.services.settings;
+    let (lifetime, shutdown) = (super::lifetime(settings), &context.services.shutdown);
     let stream = EventStream {
         hub,
         feeds,
         is_all,
         types,
         nudge,
-        pulse: Pulse::new(settings),
+        pulse: Pulse::new(settings, lifetime, shutdown),
         epoch,
         scope,
     };
-    let (mut writer, answers) = stream::open(context.services.shutdown.clone(), settings.buffer_bytes_max);
-    writer.live(super::lifetime(settings));
-    tokio::spawn(stream.run(writer, place));
-    Ok(answers)
+    let (mut writer, answers) = stream::open(shutdown.clone(), settings.buffer_bytes_max);
+    writer.live(lifetime);
+    Ok(answers.written_by(stream.run(writer, place)))
 }
 
 impl EventStream {
-    async fn run(mut self, writer: Writer<Message>, place: StreamPlace) {
+    async fn run(mut self, writer: Writer<Spelled>, place: StreamPlace) {
         let end = self.follow(&writer).await;
         let resume_token = self.token();
         let heartbeat = Message {
@@ -148,22 +149,26 @@ impl EventStream {
         };
         // First, so that whoever has read the end may connect again.
         drop(place);
-        finish(writer, end, &resume_token, heartbeat);
+        finish(writer, end, &resume_token, &heartbeat);
     }
 
     /// Follows the logs until nothing more is to be written.
-    async fn follow(&mut self, writer: &Writer<Message>) -> Result<(), End> {
+    async fn follow(&mut self, writer: &Writer<Spelled>) -> Result<(), End> {
         loop {
             self.open_new_logs();
             let mut is_idle = true;
             for at in 0..self.feeds.len() {
                 is_idle &= !self.pass_some(writer, at).await?;
             }
-            if self.pulse.left().is_zero() {
-                self.send(writer, Item::Heartbeat(pb::Heartbeat {})).await?;
+            if self.pulse.is_due() {
+                let heartbeat = Message {
+                    resume_token: self.token(),
+                    item: Some(Item::Heartbeat(pb::Heartbeat {})),
+                };
+                self.send(writer, Spelled::whole(&heartbeat)).await?;
             }
             if is_idle {
-                writer.wait(&self.nudge, self.pulse.left()).await?;
+                self.pulse.wait(&self.nudge).await?;
             }
         }
     }
@@ -180,7 +185,7 @@ impl EventStream {
     }
 
     /// Passes some events of a log on; answers whether there were any.
-    async fn pass_some(&mut self, writer: &Writer<Message>, at: usize) -> Result<bool, End> {
+    async fn pass_some(&mut self, writer: &Writer<Spelled>, at: usize) -> Result<bool, End> {
         let Some(feed) = self.feeds.get_mut(at) else {
             return Ok(false);
         };
@@ -188,33 +193,55 @@ impl EventStream {
             Ok(events) => events,
             Err(cut) => return Err(cut.end(|oldest| self.token_at(at, EventSequence(oldest.0.saturating_sub(1))))),
         };
-        for event in &events {
-            self.pass(writer, at, event).await?;
+        for told in &events {
+            self.pass(writer, at, told).await?;
         }
         Ok(!events.is_empty())
     }
 
     /// Passes an event on, unless the filter leaves it out, and moves past it.
-    async fn pass(&mut self, writer: &Writer<Message>, at: usize, event: &Event) -> Result<(), End> {
+    async fn pass(&mut self, writer: &Writer<Spelled>, at: usize, told: &Told) -> Result<(), End> {
         let Some(feed) = self.feeds.get_mut(at) else {
             return Ok(());
         };
-        let before = std::mem::replace(&mut feed.after, event.event_sequence);
-        if !self.types.is_empty() && !self.types.contains(&events::event_type(&event.payload)) {
+        let before = std::mem::replace(&mut feed.after, told.event.event_sequence);
+        if !self.types.is_empty() && !self.types.contains(&events::event_type(&told.event.payload)) {
             return Ok(());
         }
-        let item = Item::Event(events::event(feed.location_id(), event));
-        let sent = self.send(writer, item).await;
+        let message = self.message(at, told);
+        let sent = self.send(writer, message).await;
         if let (Err(_), Some(feed)) = (&sent, self.feeds.get_mut(at)) {
             feed.after = before;
         }
         sent
     }
 
-    async fn send(&mut self, writer: &Writer<Message>, item: Item) -> Result<(), End> {
-        let resume_token = self.token();
-        let item = Some(item);
-        writer.send(Message { resume_token, item }).await?;
+    /// The message that brings an event of a log. All who follow that log alone get the same one; the token of several logs
+    /// is each reader's own.
+    fn message(&self, at: usize, told: &Told) -> Spelled {
+        let of_event = |resume_token: String| Message {
+            resume_token,
+            item: self
+                .feeds
+                .get(at)
+                .map(|feed| Item::Event(events::event(feed.location_id(), &told.event))),
+        };
+        if self.feeds.len() == 1 && !self.is_all {
+            let alone = told.alone.get_or_init(|| Spelled::whole(&of_event(self.token())));
+            return alone.clone();
+        }
+        let field = told
+            .field
+            .get_or_init(|| of_event(String::new()).encode_to_vec().into());
+        let own = Message {
+            resume_token: self.token(),
+            item: None,
+        };
+        Spelled::joined(&own, field.clone())
+    }
+
+    async fn send(&mut self, writer: &Writer<Spelled>, message: Spelled) -> Result<(), End> {
+        writer.send(message).await?;
         self.pulse.beat();
         Ok(())
     }

@@ -12,16 +12,17 @@ use tokio::sync::Notify;
 use tonic::Status;
 
 use super::{Pulse, Tokens, before_oldest, check_not_ahead, consumers, finish, logs, unknown};
-use crate::domain::event::{Event, Payload};
+use crate::domain::event::{Event, OrderReleased, Payload, ReleaseRevoked};
 use crate::domain::ids::{EventSequence, LocationId, Sequence};
 use crate::domain::order::Order;
+use crate::grpc::codec::Spelled;
 use crate::grpc::context::Context;
 use crate::grpc::convert::logs::Releases;
 use crate::grpc::convert::releases;
-use crate::grpc::hub::{Cut, Feed};
+use crate::grpc::hub::{Cut, Feed, Told};
 use crate::grpc::permits::StreamPlace;
 use crate::grpc::status;
-use crate::grpc::stream::{self, Answers, End, Writer};
+use crate::grpc::stream::{self, Answers, End, Writer, to_its_end};
 use crate::grpc::token::{self, ReleasesPlace};
 use crate::proto::holdfast::v1 as pb;
 use crate::store::{Page, Store};
@@ -43,11 +44,27 @@ struct ReleaseStream {
     pulse: Pulse,
 }
 
+/// What an event changes of what is released.
+#[derive(Debug)]
+enum Change<'a> {
+    Release(&'a OrderReleased),
+    Revocation(&'a ReleaseRevoked),
+}
+
+impl Change<'_> {
+    fn item(&self, event: &Event) -> Item {
+        match self {
+            Self::Release(released) => Item::Release(releases::release(event, released)),
+            Self::Revocation(revoked) => Item::Revocation(releases::revocation(event, revoked)),
+        }
+    }
+}
+
 /// Opens the releases of a location.
 ///
 /// # Errors
 /// There is no such location, the token is not one of its stream, or too many streams are open.
-pub(crate) async fn watch(context: &Context, place: StreamPlace, asked: Releases) -> Result<Answers<Message>, Status> {
+pub(crate) async fn watch(context: &Context, place: StreamPlace, asked: Releases) -> Result<Answers<Spelled>, Status> {
     let Releases {
         location_id,
         resume_token,
@@ -79,21 +96,21 @@ pub(crate) async fn watch(context: &Context, place: StreamPlace, asked: Releases
     }
     let nudge = Arc::new(Notify::new());
     let settings = &context.services.settings;
+    let (lifetime, shutdown) = (super::lifetime(settings), &context.services.shutdown);
     let stream = ReleaseStream {
         store,
         feed: context.hub.follow(&location_id, from.after, &nudge),
         told: from.told,
         nudge,
-        pulse: Pulse::new(settings),
+        pulse: Pulse::new(settings, lifetime, shutdown),
     };
-    let (mut writer, answers) = stream::open(context.services.shutdown.clone(), settings.buffer_bytes_max);
-    writer.live(super::lifetime(settings));
-    tokio::spawn(stream.run(writer, place));
-    Ok(answers)
+    let (mut writer, answers) = stream::open(shutdown.clone(), settings.buffer_bytes_max);
+    writer.live(lifetime);
+    Ok(answers.written_by(stream.run(writer, place)))
 }
 
 impl ReleaseStream {
-    async fn run(mut self, writer: Writer<Message>, place: StreamPlace) {
+    async fn run(mut self, writer: Writer<Spelled>, place: StreamPlace) {
         let end = match self.begin(&writer).await {
             Ok(()) => self.follow(&writer).await,
             Err(end) => Err(end),
@@ -105,17 +122,18 @@ impl ReleaseStream {
         };
         // First, so that whoever has read the end may connect again.
         drop(place);
-        finish(writer, end, &resume_token, heartbeat);
+        finish(writer, end, &resume_token, &heartbeat);
     }
 
     /// Tells what is released, part by part, from the place that was told last.
-    async fn begin(&mut self, writer: &Writer<Message>) -> Result<(), End> {
+    async fn begin(&mut self, writer: &Writer<Spelled>) -> Result<(), End> {
         while let Some(told) = self.told {
             let page = Page {
                 after: Some(told),
                 limit: PART_ORDERS,
             };
-            let part = self.store.list_released(self.feed.location_id(), page).await?;
+            let (store, location_id) = (Arc::clone(&self.store), self.feed.location_id().clone());
+            let part = to_its_end(async move { store.list_released(&location_id, page).await }).await?;
             let Some(part) = part else {
                 return Err(End::Failed(unknown(self.feed.location_id().clone())));
             };
@@ -135,9 +153,10 @@ impl ReleaseStream {
     }
 
     /// Tells that an order is released, with which so much of the beginning is told.
-    async fn tell(&mut self, writer: &Writer<Message>, order: &Order, told: Option<Sequence>) -> Result<(), End> {
+    async fn tell(&mut self, writer: &Writer<Spelled>, order: &Order, told: Option<Sequence>) -> Result<(), End> {
         let before = std::mem::replace(&mut self.told, told);
-        let sent = self.send(writer, Item::Release(releases::release_of(order))).await;
+        let message = self.message(Item::Release(releases::release_of(order)));
+        let sent = self.send(writer, message).await;
         if sent.is_err() {
             self.told = before;
         }
@@ -145,7 +164,7 @@ impl ReleaseStream {
     }
 
     /// Brings what was told up to an event.
-    async fn catch_up(&mut self, writer: &Writer<Message>, told: Sequence, as_of: EventSequence) -> Result<(), End> {
+    async fn catch_up(&mut self, writer: &Writer<Spelled>, told: Sequence, as_of: EventSequence) -> Result<(), End> {
         if told.0 == 0 {
             self.feed.after = self.feed.after.max(as_of);
         }
@@ -153,10 +172,10 @@ impl ReleaseStream {
             let events = self.feed.next().await.map_err(|cut| self.cut(cut))?;
             if events.is_empty() {
                 // The hub has not looked yet.
-                writer.wait(&self.nudge, self.pulse.left()).await?;
+                self.pulse.wait(&self.nudge).await?;
             }
-            for event in events.iter().filter(|event| event.event_sequence <= as_of) {
-                self.pass(writer, event).await?;
+            for told in events.iter().filter(|told| told.event.event_sequence <= as_of) {
+                self.pass(writer, told).await?;
             }
             self.say_alive(writer).await?;
         }
@@ -164,30 +183,27 @@ impl ReleaseStream {
     }
 
     /// Follows the log until nothing more is to be written.
-    async fn follow(&mut self, writer: &Writer<Message>) -> Result<(), End> {
+    async fn follow(&mut self, writer: &Writer<Spelled>) -> Result<(), End> {
         loop {
             let events = self.feed.next().await.map_err(|cut| self.cut(cut))?;
-            for event in &events {
-                self.pass(writer, event).await?;
+            for told in &events {
+                self.pass(writer, told).await?;
             }
             self.say_alive(writer).await?;
             if events.is_empty() {
-                writer.wait(&self.nudge, self.pulse.left()).await?;
+                self.pulse.wait(&self.nudge).await?;
             }
         }
     }
 
     /// Passes an event on if it releases or revokes what was told, and moves past it.
-    async fn pass(&mut self, writer: &Writer<Message>, event: &Event) -> Result<(), End> {
+    async fn pass(&mut self, writer: &Writer<Spelled>, told: &Told) -> Result<(), End> {
+        let event = &*told.event;
         let before = std::mem::replace(&mut self.feed.after, event.event_sequence);
         let is_told = |sequence: Sequence| self.told.is_none_or(|told| sequence <= told);
-        let item = match &event.payload {
-            Payload::OrderReleased(released) if is_told(released.sequence) => {
-                Item::Release(releases::release(event, released))
-            }
-            Payload::ReleaseRevoked(revoked) if is_told(revoked.sequence) => {
-                Item::Revocation(releases::revocation(event, revoked))
-            }
+        let change = match &event.payload {
+            Payload::OrderReleased(released) if is_told(released.sequence) => Change::Release(released),
+            Payload::ReleaseRevoked(revoked) if is_told(revoked.sequence) => Change::Revocation(revoked),
             Payload::OrderPlaced(_)
             | Payload::OrderConfirmed(_)
             | Payload::OrderLapsed(_)
@@ -206,7 +222,12 @@ impl ReleaseStream {
             | Payload::PromiseAtRisk(_)
             | Payload::PromiseRecovered(_) => return Ok(()),
         };
-        let sent = self.send(writer, item).await;
+        let message = match self.told {
+            // Past the beginning, the token is the same for all who follow.
+            None => told.release.get_or_init(|| self.message(change.item(event))).clone(),
+            Some(_) => self.message(change.item(event)),
+        };
+        let sent = self.send(writer, message).await;
         if sent.is_err() {
             self.feed.after = before;
         }
@@ -214,17 +235,24 @@ impl ReleaseStream {
     }
 
     /// Sends a heartbeat when it is time for one.
-    async fn say_alive(&mut self, writer: &Writer<Message>) -> Result<(), End> {
-        if self.pulse.left().is_zero() {
-            self.send(writer, Item::Heartbeat(pb::Heartbeat {})).await?;
+    async fn say_alive(&mut self, writer: &Writer<Spelled>) -> Result<(), End> {
+        if self.pulse.is_due() {
+            let message = self.message(Item::Heartbeat(pb::Heartbeat {}));
+            self.send(writer, message).await?;
         }
         Ok(())
     }
 
-    async fn send(&mut self, writer: &Writer<Message>, item: Item) -> Result<(), End> {
-        let resume_token = self.token();
-        let item = Some(item);
-        writer.send(Message { resume_token, item }).await?;
+    /// A message with the token of this place.
+    fn message(&self, item: Item) -> Spelled {
+        Spelled::whole(&Message {
+            resume_token: self.token(),
+            item: Some(item),
+        })
+    }
+
+    async fn send(&mut self, writer: &Writer<Spelled>, message: Spelled) -> Result<(), End> {
+        writer.send(message).await?;
         self.pulse.beat();
         Ok(())
     }

@@ -1,14 +1,16 @@
 //! Hearing of what other instances commit, and telling them: one task for a store tells, one waits for what others tell.
 //!
-//! A notification says that something was committed, not what, and may be lost: who follows a log looks at the log. It is
-//! told after the commit, on a connection of its own: transactions that notify commit one after the other, each until it
+//! A notification says that something was committed and by which instance, not what, and may be lost: who follows a log looks
+//! at the log. What this instance committed itself is no news to it. It is told after the commit, on a connection of its own: transactions that notify commit one after the other, each until it
 //! is on the disk, so that one that is part of a round would make the rounds of all lanes and instances wait in line.
 
 use std::io::ErrorKind;
 use std::time::Duration;
 
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgListener, PgPoolOptions};
-use sqlx::{ConnectOptions as _, Connection as _};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -17,9 +19,6 @@ use super::connection::classify;
 
 /// Where rounds notify.
 const CHANNEL: &str = "holdfast";
-/// Tells of what was committed. Nothing is prepared for it: it is to work behind any pooler.
-pub(super) const TELL: &str = "-- tell
-SELECT pg_notify('holdfast', '')::text";
 /// How long it may be silent. A connection can be gone without a sign, such as a reset that is not reported or a network
 /// that swallows everything: after this time it is made anew, and whoever follows is told to look.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
@@ -30,22 +29,23 @@ const REST: Duration = Duration::from_millis(500);
 
 /// Tasks that tell and listen, until they are stopped or dropped.
 #[derive(Debug)]
-pub(super) struct News {
+pub(super) struct Nudges {
     commits: watch::Sender<u64>,
     /// Absent behind a pooler: notifications would reach whoever gets the session next.
     nudges: Option<watch::Receiver<u64>>,
     stop: CancellationToken,
 }
 
-impl News {
+impl Nudges {
     /// Tells in the background, and listens if its session is its own.
     pub(super) fn start(options: &PgConnectOptions, is_persistent: bool) -> Self {
         let stop = CancellationToken::new();
+        let name = format!("{:016x}", StdRng::from_os_rng().random::<u64>());
         let (commits, committed) = watch::channel(0);
-        tokio::spawn(tell(options.clone(), committed, stop.clone()));
+        tokio::spawn(tell(options.clone(), name.clone(), committed, stop.clone()));
         let nudges = is_persistent.then(|| {
             let (nudge, nudges) = watch::channel(0);
-            tokio::spawn(listen(options.clone(), nudge, stop.clone()));
+            tokio::spawn(listen(options.clone(), name, nudge, stop.clone()));
             nudges
         });
         Self { commits, nudges, stop }
@@ -56,7 +56,7 @@ impl News {
         self.commits.send_modify(|count| *count = count.wrapping_add(1));
     }
 
-    /// A number that changes with every notification, and with every connection, for what was missed between two of them.
+    /// A number that changes with every notification of another instance, and with every connection, for what was missed between two of them.
     pub(super) fn nudges(&self) -> Option<watch::Receiver<u64>> {
         self.nudges.clone()
     }
@@ -67,28 +67,31 @@ impl News {
     }
 }
 
-impl Drop for News {
+impl Drop for Nudges {
     fn drop(&mut self) {
         self.stop();
     }
 }
 
 /// Tells what was committed since it last did. Who is not told finds it by polling, so a failure is passed over.
-async fn tell(options: PgConnectOptions, mut committed: watch::Receiver<u64>, stop: CancellationToken) {
+async fn tell(options: PgConnectOptions, name: String, mut committed: watch::Receiver<u64>, stop: CancellationToken) {
     let mut connection: Option<PgConnection> = None;
+    // Nothing is prepared for it: it is to work behind any pooler.
+    let told = format!("-- tell\nSELECT pg_notify('{CHANNEL}', '{name}')::text");
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
             changed = committed.changed() => if changed.is_err() { break },
         }
-        let told = async {
+        let telling = async {
             let mut opened = match connection.take() {
                 Some(opened) => opened,
                 None => options.connect().await?,
             };
-            sqlx::raw_sql(TELL).execute(&mut opened).await.map(|_| opened)
+            let executed = sqlx::raw_sql(AssertSqlSafe(told.as_str())).execute(&mut opened);
+            executed.await.map(|_| opened)
         };
-        match told.await {
+        match telling.await {
             Ok(opened) => connection = Some(opened),
             Err(error) => {
                 tracing::debug!(%error, "other instances were not told of a commit: {error}");
@@ -101,10 +104,10 @@ async fn tell(options: PgConnectOptions, mut committed: watch::Receiver<u64>, st
     }
 }
 
-async fn listen(options: PgConnectOptions, nudge: watch::Sender<u64>, stop: CancellationToken) {
+async fn listen(options: PgConnectOptions, name: String, nudge: watch::Sender<u64>, stop: CancellationToken) {
     let mut is_heard = true;
     while !stop.is_cancelled() {
-        let Err(error) = hear(&options, &nudge, &stop, &mut is_heard).await else {
+        let Err(error) = hear(&options, (&name, &nudge), &stop, &mut is_heard).await else {
             continue;
         };
         if is_heard {
@@ -124,7 +127,7 @@ async fn listen(options: PgConnectOptions, nudge: watch::Sender<u64>, stop: Canc
 /// It cannot be made, or ends.
 async fn hear(
     options: &PgConnectOptions,
-    nudge: &watch::Sender<u64>,
+    (name, nudge): (&str, &watch::Sender<u64>),
     stop: &CancellationToken,
     is_heard: &mut bool,
 ) -> Result<(), StoreError> {
@@ -141,10 +144,13 @@ async fn hear(
             tracing::info!("other instances are heard again");
         }
         *is_heard = true;
+        let mut is_news = true;
         loop {
-            nudge.send_modify(|count| *count = count.wrapping_add(1));
+            if is_news {
+                nudge.send_modify(|count| *count = count.wrapping_add(1));
+            }
             match tokio::time::timeout(SILENCE_MAX, listener.try_recv()).await {
-                Ok(Ok(Some(_))) => {}
+                Ok(Ok(Some(notification))) => is_news = notification.payload() != name,
                 Ok(Ok(None)) => return Err(sqlx::Error::Io(ErrorKind::UnexpectedEof.into())),
                 Ok(Err(error)) => return Err(error),
                 Err(_) => return Ok(()),

@@ -34,7 +34,7 @@ use crate::domain::ids::{ConsumerId, EventSequence, InboundId, LineNumber, Locat
 use crate::domain::inbound::Inbound;
 use connection::Connection;
 pub(super) use import::Import;
-use listener::News;
+use listener::Nudges;
 
 mod apply;
 mod check;
@@ -75,7 +75,7 @@ pub struct PostgresStore {
     epoch: u64,
     /// Asks whether rounds can be run.
     prober: Mutex<Option<PgConnection>>,
-    news: News,
+    nudges: Nudges,
     repeats: AtomicU64,
 }
 
@@ -110,7 +110,7 @@ impl PostgresStore {
             kept: KeptByReaders::default(),
             epoch,
             prober: Mutex::default(),
-            news: News::start(&options.connect, options.is_persistent),
+            nudges: Nudges::start(&options.connect, options.is_persistent),
             repeats: AtomicU64::new(0),
             options: options.clone(),
         }
@@ -160,7 +160,7 @@ impl PostgresStore {
             None => connection.commit().await,
             Some(loaded) => {
                 connection.commit().await?;
-                self.news.tell();
+                self.nudges.tell();
                 kept.keep(&loaded);
                 Ok(())
             }
@@ -364,7 +364,7 @@ impl Store for PostgresStore {
     }
 
     fn nudges(&self) -> Option<watch::Receiver<u64>> {
-        self.news.nudges()
+        self.nudges.nudges()
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
@@ -383,7 +383,7 @@ impl Store for PostgresStore {
     }
 
     async fn close(&self) {
-        self.news.stop();
+        self.nudges.stop();
         self.readers.close().await;
         if let Some(connection) = self.prober.lock().await.take() {
             drop(sqlx::Connection::close(connection).await);

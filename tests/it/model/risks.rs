@@ -27,15 +27,11 @@ fn random_commands_put_orders_at_risk_and_back() {
             assert_eq!(settle(&mut core, &script.ids, *now), Ok(()));
         }
         for location in &script.ids.locations {
-            for event in core.events(location, EventSequence(0)) {
-                let (what, risk) = if let Payload::PromiseAtRisk(risk) = &event.payload {
-                    ("at risk", risk)
-                } else if let Payload::PromiseRecovered(risk) = &event.payload {
-                    ("recovered", risk)
-                } else {
-                    continue;
-                };
-                let what = format!("{what}, {:?}", risk.cause.kind);
+            for what in core
+                .events(location, EventSequence(0))
+                .iter()
+                .filter_map(|event| told_by(&event.payload))
+            {
                 *told.entry(what).or_default() += 1;
             }
         }
@@ -55,4 +51,15 @@ fn random_commands_put_orders_at_risk_and_back() {
     ] {
         assert!(told.contains_key(what), "no order was {what}: {told:?}");
     }
+}
+
+/// What an event tells of a risk, and why.
+fn told_by(payload: &Payload) -> Option<String> {
+    if let Payload::PromiseAtRisk(risk) = payload {
+        return Some(format!("at risk, {:?}", risk.cause.kind));
+    }
+    if let Payload::PromiseRecovered(risk) = payload {
+        return Some(format!("recovered, {:?}", risk.cause.kind));
+    }
+    None
 }

@@ -16,12 +16,8 @@ use crate::support::shop::{Shop, W1, brisk, item, location};
 /// How late news may be on a machine that is busy. Nobody looks by itself within that time.
 const LATE: Duration = Duration::from_secs(10);
 
-/// Another server on a database, that looks at logs only when it is told of news.
-async fn instance(database: &Arc<Database>) -> Shop {
-    let streams = StreamSettings {
-        poll_interval: Duration::from_hours(1),
-        ..brisk()
-    };
+/// Another server on a database.
+async fn instance(database: &Arc<Database>, streams: StreamSettings) -> Shop {
     let options = ServerOptions {
         streams,
         ..ServerOptions::default()
@@ -29,9 +25,29 @@ async fn instance(database: &Arc<Database>) -> Shop {
     Shop::start(database.open().await, Arc::clone(database), options).await
 }
 
+/// So many servers on one new database, with an item and locations.
+pub(super) async fn instances(kind: Kind, count: usize, location_ids: &[&str]) -> Vec<Shop> {
+    let database = Arc::new(kind.database());
+    let mut shops = Vec::new();
+    for _ in 0..count {
+        shops.push(instance(&database, brisk()).await);
+    }
+    let one = shops.first_mut().expect("at least one");
+    one.put_item(item("A")).await;
+    for id in location_ids {
+        one.put_location(location(id)).await;
+    }
+    shops
+}
+
+/// Two servers that look at logs only when they are told of news.
 async fn two_instances() -> (Shop, Shop, Arc<Database>) {
     let database = Arc::new(Kind::Postgres.database());
-    let (mut one, other) = (instance(&database).await, instance(&database).await);
+    let streams = StreamSettings {
+        poll_interval: Duration::from_hours(1),
+        ..brisk()
+    };
+    let (mut one, other) = (instance(&database, streams).await, instance(&database, streams).await);
     one.put_location(location(W1)).await;
     one.put_item(item("A")).await;
     one.receive("A", 50).await;
@@ -82,6 +98,37 @@ async fn a_follower_of_one_instance_hears_what_the_other_commits() {
     next(&mut follower, &mut stream).await;
     assert!(!follower.order_ids().contains(&"O7"));
     drop(stream);
+    one.close().await;
+    other.close().await;
+}
+
+#[tokio::test]
+async fn what_an_instance_commits_itself_is_no_news_to_it() {
+    let database = Arc::new(Kind::Postgres.database());
+    let store = database.open().await;
+    let mut nudges = store.nudges().expect("others are heard");
+    let mut one = Shop::start(store, Arc::clone(&database), ServerOptions::default()).await;
+    let mut other = instance(&database, brisk()).await;
+    one.put_location(location(W1)).await;
+    one.put_item(item("A")).await;
+    other.receive("A", 1).await;
+    tokio::time::timeout(LATE, nudges.changed())
+        .await
+        .expect("news in time")
+        .expect("the store lives");
+    // The one that was first heard may have been that of the connection.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    nudges.mark_unchanged();
+    for number in 1..=5 {
+        one.reserve(&format!("O{number}"), &[("A", 1)]).await;
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(!nudges.has_changed().expect("the store lives"));
+    other.reserve("O6", &[("A", 1)]).await;
+    tokio::time::timeout(LATE, nudges.changed())
+        .await
+        .expect("news in time")
+        .expect("the store lives");
     one.close().await;
     other.close().await;
 }

@@ -1,4 +1,5 @@
-//! A cancel against the confirmation of the shipment: exactly one wins, and the streams tell the same story.
+//! A cancel against the confirmation of the shipment, at one server and at two that share a database: exactly one wins, and
+//! the streams of every server tell the same story.
 //!
 //! `HOLDFAST_RACES` says how many are run (20,000 for the long form).
 
@@ -14,7 +15,8 @@ use tonic::Code;
 use tonic::transport::Channel;
 
 use super::follower::Follower;
-use super::validators::{from_environment, shipment};
+use super::instances::instances;
+use super::validators::{from_environment, log_of, shipment};
 use crate::support::databases::Kind;
 use crate::support::errors::assert_error;
 use crate::support::shop::{Shop, W1, order};
@@ -53,21 +55,33 @@ async fn race((mut checkout, mut warehouse): Clients, order_id: String, ship_fir
     (order_id, false)
 }
 
-/// What the log says of each order: whether it shipped, and whether its release was revoked.
-async fn story(shop: &mut Shop) -> BTreeMap<String, (bool, bool)> {
+/// The log up to an event, as a server's stream tells it. A busy server says that it lives in between.
+async fn told(shop: &mut Shop, last: i64) -> Vec<pb::Event> {
     let request = pb::WatchEventsRequest {
         location_ids: vec![W1.to_owned()],
         ..pb::WatchEventsRequest::default()
     };
     let mut stream = shop.events.watch_events(request).await.expect("a stream").into_inner();
+    let mut told: Vec<pb::Event> = Vec::new();
+    while told.last().is_none_or(|event| event.event_sequence < last) {
+        let message = stream.message().await.expect("a message").expect("it goes on");
+        if let Some(Item::Event(event)) = message.item {
+            told.push(event);
+        }
+    }
+    told
+}
+
+/// What the log says of each order: whether it shipped, and whether its release was revoked.
+fn story(log: &[pb::Event]) -> BTreeMap<String, (bool, bool)> {
     let mut story: BTreeMap<String, (bool, bool)> = BTreeMap::new();
-    while let Some(Item::Event(event)) = stream.message().await.expect("a message").expect("it goes on").item {
-        let payload = event.payload.expect("what happened");
+    for event in log {
+        let payload = event.payload.as_ref().expect("what happened");
         let told = (
             matches!(payload, Payload::OrderShipped(_)),
             matches!(payload, Payload::ReleaseRevoked(_)),
         );
-        let (shipped, revoked) = story.entry(event.order_id).or_default();
+        let (shipped, revoked) = story.entry(event.order_id.clone()).or_default();
         *shipped |= told.0;
         *revoked |= told.1;
     }
@@ -78,14 +92,27 @@ async fn story(shop: &mut Shop) -> BTreeMap<String, (bool, bool)> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_a_cancel_and_a_shipment_exactly_one_wins_and_the_streams_agree() {
+    run_races(instances(Kind::Sqlite, 1, &[W1]).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_cancel_at_one_server_and_a_shipment_at_another_exactly_one_wins() {
+    run_races(instances(Kind::Postgres, 2, &[W1]).await).await;
+}
+
+/// Cancels at one server what is shipped at the next, and the other way round.
+async fn run_races(mut shops: Vec<Shop>) {
     let races = from_environment("HOLDFAST_RACES", 600);
-    let mut shop = Shop::stocked(Kind::Sqlite, &[("A", 1_000_000)]).await;
+    shops[0].receive("A", 1_000_000).await;
     let mut shipped = BTreeMap::new();
     for first in (0..races).step_by(AT_A_TIME) {
         let numbers = first..races.min(first + AT_A_TIME);
         let mut calls = JoinSet::new();
         for number in numbers {
-            let clients = (shop.checkout.clone(), shop.warehouse.clone());
+            // Over four races, each server takes each part, first and second.
+            let at = number >> 1;
+            let (one, next) = (&shops[at % shops.len()], &shops[(at + 1) % shops.len()]);
+            let clients = (one.checkout.clone(), next.warehouse.clone());
             calls.spawn(race(clients, format!("O{number}"), number % 2 == 0));
         }
         shipped.extend(calls.join_all().await);
@@ -99,9 +126,16 @@ async fn of_a_cancel_and_a_shipment_exactly_one_wins_and_the_streams_agree() {
         .iter()
         .map(|(id, shipped)| (id.clone(), (*shipped, !*shipped)))
         .collect();
-    assert_eq!(story(&mut shop).await, expected);
-    let mut follower = Follower::of(W1);
-    follower.read_all(&mut shop.warehouse).await;
-    assert!(follower.open.is_empty(), "nothing is left to be shipped");
-    shop.close().await;
+    let log = log_of(&mut shops[0].events, W1).await;
+    assert_eq!(story(&log), expected);
+    let last = log.last().expect("much happened").event_sequence;
+    for shop in &mut shops {
+        assert!(told(shop, last).await == log, "every server tells the log");
+        let mut follower = Follower::of(W1);
+        follower.read_all(&mut shop.warehouse).await;
+        assert!(follower.open.is_empty(), "nothing is left to be shipped");
+    }
+    for shop in shops {
+        shop.close().await;
+    }
 }

@@ -1,5 +1,6 @@
 //! What a watch promises, in the manner of etcd's validators: events come ordered, unique and reliably, whole, can be resumed
-//! from any message, and heartbeats are bookmarks. Fifty subscribers are cut at random while others write.
+//! from any message, and heartbeats are bookmarks. Fifty subscribers are cut at random while others write, on one server and,
+//! going on at either, on two that share a database.
 //!
 //! `HOLDFAST_WATCH_CUTS` says how often they are cut in all (2,000 for the long form).
 
@@ -15,13 +16,14 @@ use holdfast::proto::holdfast::v1::watch_events_response::Item;
 use holdfast::proto::holdfast::v1::{self as pb, EventType, OrderState};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tonic::transport::Channel;
 
 use super::control::validate;
 use super::follower::Follower;
+use super::instances::instances;
 use crate::support::databases::Kind;
-use crate::support::shop::{Shop, location, order};
+use crate::support::shop::{Shop, order};
 
 const LOCATIONS: [&str; 3] = ["V1", "V2", "V3"];
 const SUBSCRIBERS: u64 = 50;
@@ -99,7 +101,9 @@ struct Clients {
 
 /// Somebody who follows events and is cut.
 struct Subscriber {
-    clients: Clients,
+    /// Of each server.
+    servers: Vec<Clients>,
+    dice: SmallRng,
     asked: pb::WatchEventsRequest,
     told: Vec<pb::Event>,
 }
@@ -107,7 +111,8 @@ struct Subscriber {
 impl Subscriber {
     /// Reads a stream that goes on where the last one was cut; answers whether it had nothing more to tell.
     async fn read(&mut self, most: usize) -> bool {
-        let stream = self.clients.events.watch_events(self.asked.clone()).await;
+        let server = self.dice.random_range(0..self.servers.len());
+        let stream = self.servers[server].events.watch_events(self.asked.clone()).await;
         let mut stream = stream.expect("a stream").into_inner();
         for _ in 0..most {
             let message = stream.message().await.expect("a message").expect("the stream goes on");
@@ -141,15 +146,21 @@ fn asked(number: u64) -> pb::WatchEventsRequest {
     }
 }
 
-async fn subscribe(clients: Clients, number: u64, cuts_left: Arc<AtomicUsize>, is_over: Arc<AtomicBool>) -> Subscriber {
-    let mut dice = SmallRng::seed_from_u64(1_000 + number);
+async fn subscribe(
+    servers: Vec<Clients>,
+    number: u64,
+    cuts_left: Arc<AtomicUsize>,
+    is_over: Arc<AtomicBool>,
+) -> Subscriber {
     let mut subscriber = Subscriber {
-        clients,
+        servers,
+        dice: SmallRng::seed_from_u64(1_000 + number),
         asked: asked(number),
         told: Vec::new(),
     };
     while cut(&cuts_left) {
-        subscriber.read(dice.random_range(1..60)).await;
+        let most = subscriber.dice.random_range(1..60);
+        subscriber.read(most).await;
     }
     is_over.store(true, Ordering::Relaxed);
     subscriber
@@ -161,7 +172,7 @@ fn cut(left: &AtomicUsize) -> bool {
         .is_ok()
 }
 
-async fn log_of(clients: &mut Clients, location_id: &str) -> Vec<pb::Event> {
+pub(super) async fn log_of(events: &mut EventServiceClient<Channel>, location_id: &str) -> Vec<pb::Event> {
     let mut request = pb::ListEventsRequest {
         location_id: location_id.to_owned(),
         page_size: 1_000,
@@ -169,12 +180,7 @@ async fn log_of(clients: &mut Clients, location_id: &str) -> Vec<pb::Event> {
     };
     let mut log = Vec::new();
     loop {
-        let page = clients
-            .events
-            .list_events(request.clone())
-            .await
-            .expect("a page")
-            .into_inner();
+        let page = events.list_events(request.clone()).await.expect("a page").into_inner();
         log.extend(page.events);
         request.page_token = page.next_page_token;
         if request.page_token.is_empty() {
@@ -209,14 +215,6 @@ fn assert_told(subscriber: &Subscriber, logs: &BTreeMap<&str, Vec<pb::Event>>) {
     }
 }
 
-async fn shop() -> Shop {
-    let mut shop = Shop::with_items(Kind::Sqlite, &["A"]).await;
-    for id in LOCATIONS {
-        shop.put_location(location(id)).await;
-    }
-    shop
-}
-
 fn clients(shop: &Shop) -> Clients {
     let (checkout, warehouse, events) = (shop.checkout.clone(), shop.warehouse.clone(), shop.events.clone());
     Clients {
@@ -228,16 +226,24 @@ fn clients(shop: &Shop) -> Clients {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn subscribers_that_are_cut_are_told_everything_once_and_in_order() {
-    let shop = shop().await;
+    cut_subscribers(instances(Kind::Sqlite, 1, &LOCATIONS).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn subscribers_that_are_cut_go_on_at_another_server() {
+    cut_subscribers(instances(Kind::Postgres, 2, &LOCATIONS).await).await;
+}
+
+/// Writes at every server, while subscribers are cut and go on at any.
+async fn cut_subscribers(shops: Vec<Shop>) {
+    let servers: Vec<_> = shops.iter().map(clients).collect();
     let cuts = from_environment("HOLDFAST_WATCH_CUTS", 400);
     let (cuts_left, is_over) = (Arc::new(AtomicUsize::new(cuts)), Arc::new(AtomicBool::new(false)));
-    let writers: Vec<_> = (1..=3)
-        .map(|seed| tokio::spawn(write(clients(&shop), seed, Arc::clone(&is_over))))
-        .collect();
+    let writers = begin_to_write(&servers, 3, &is_over);
     let mut reading = JoinSet::new();
     for number in 0..SUBSCRIBERS {
         reading.spawn(subscribe(
-            clients(&shop),
+            servers.clone(),
             number,
             Arc::clone(&cuts_left),
             Arc::clone(&is_over),
@@ -249,7 +255,7 @@ async fn subscribers_that_are_cut_are_told_everything_once_and_in_order() {
     }
     let mut logs = BTreeMap::new();
     for id in LOCATIONS {
-        logs.insert(id, log_of(&mut clients(&shop), id).await);
+        logs.insert(id, log_of(&mut servers[0].events.clone(), id).await);
     }
     for subscriber in &mut subscribers {
         while !subscriber.read(usize::MAX).await {}
@@ -259,11 +265,25 @@ async fn subscribers_that_are_cut_are_told_everything_once_and_in_order() {
         logs.values().map(Vec::len).sum::<usize>() > 200,
         "there was much to tell"
     );
-    shop.close().await;
+    close(shops).await;
+}
+
+/// So many writers, at the servers in turns.
+fn begin_to_write(servers: &[Clients], count: u64, is_over: &Arc<AtomicBool>) -> Vec<JoinHandle<()>> {
+    let writers = (1..=count).zip(servers.iter().cycle());
+    writers
+        .map(|(seed, server)| tokio::spawn(write(server.clone(), seed, Arc::clone(is_over))))
+        .collect()
+}
+
+async fn close(shops: Vec<Shop>) {
+    for shop in shops {
+        shop.close().await;
+    }
 }
 
 async fn follow(
-    mut warehouse: WarehouseServiceClient<Channel>,
+    mut servers: Vec<Clients>,
     number: u64,
     cuts_left: Arc<AtomicUsize>,
     is_over: Arc<AtomicBool>,
@@ -273,7 +293,9 @@ async fn follow(
     // Some begin late, in the midst of it.
     tokio::time::sleep(Duration::from_millis(number * 40)).await;
     while cut(&cuts_left) {
-        follower.read(&mut warehouse, dice.random_range(0..20)).await;
+        let server = dice.random_range(0..servers.len());
+        let count = dice.random_range(0..20);
+        follower.read(&mut servers[server].warehouse, count).await;
     }
     is_over.store(true, Ordering::Relaxed);
     follower
@@ -282,24 +304,32 @@ async fn follow(
 /// Followers of releases know, at the end, exactly what is released, however they were cut.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn followers_of_releases_that_are_cut_know_what_is_to_be_shipped() {
-    let mut shop = shop().await;
+    cut_followers(instances(Kind::Sqlite, 1, &LOCATIONS).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn followers_of_releases_that_are_cut_go_on_at_another_server() {
+    cut_followers(instances(Kind::Postgres, 2, &LOCATIONS).await).await;
+}
+
+async fn cut_followers(mut shops: Vec<Shop>) {
+    let servers: Vec<_> = shops.iter().map(clients).collect();
     let cuts = from_environment("HOLDFAST_WATCH_CUTS", 200);
     let (cuts_left, is_over) = (Arc::new(AtomicUsize::new(cuts)), Arc::new(AtomicBool::new(false)));
-    let writers: Vec<_> = (1..=2)
-        .map(|seed| tokio::spawn(write(clients(&shop), seed, Arc::clone(&is_over))))
-        .collect();
+    let writers = begin_to_write(&servers, 2, &is_over);
     let mut reading = JoinSet::new();
     for number in 0..12_u64 {
-        let (warehouse, cuts_left) = (shop.warehouse.clone(), Arc::clone(&cuts_left));
-        reading.spawn(follow(warehouse, number, cuts_left, Arc::clone(&is_over)));
+        let (cuts_left, is_over) = (Arc::clone(&cuts_left), Arc::clone(&is_over));
+        reading.spawn(follow(servers.clone(), number, cuts_left, is_over));
     }
     let mut followers = reading.join_all().await;
     for writer in writers {
         writer.await.expect("a writer ends by itself");
     }
+    let shop = shops.last_mut().expect("a server");
     for follower in &mut followers {
         follower.read_all(&mut shop.warehouse).await;
-        let log = log_of(&mut clients(&shop), &follower.location_id).await;
+        let log = log_of(&mut servers[0].events.clone(), &follower.location_id).await;
         // Whoever ships an order knows it.
         let is_shipped = |event: &&pb::Event| matches!(event.payload, Some(pb::event::Payload::OrderShipped(_)));
         for event in log.iter().filter(is_shipped) {
@@ -312,5 +342,5 @@ async fn followers_of_releases_that_are_cut_know_what_is_to_be_shipped() {
             assert_eq!(shop.state(id).await, OrderState::Released);
         }
     }
-    shop.close().await;
+    close(shops).await;
 }
