@@ -3,6 +3,8 @@
 //! A location is gone through in parts: its queues are noted, to be walked one after the other; released and tentative
 //! orders, which wait for nothing, are looked at here.
 
+use chrono::TimeDelta;
+
 use super::command::Reestimate;
 use super::estimate;
 use super::risk::reassess;
@@ -12,6 +14,9 @@ use crate::domain::risk::{Cause, CauseKind, LocationWalk, Stage};
 
 /// The most counters, or orders, of a location that a step looks at.
 pub const LOCATION_PAGE_MAX: i64 = 500;
+
+/// How far clocks of instances may be apart: one that is behind does not begin a day again that another began.
+const SKEW: TimeDelta = TimeDelta::minutes(1);
 
 /// Says that a location is to be gone through, as of now.
 pub(super) fn begin(ws: &mut WorkingSet, location: Index<LocationSlot>, cause: Option<Cause>) {
@@ -39,7 +44,9 @@ pub(super) fn begin(ws: &mut WorkingSet, location: Index<LocationSlot>, cause: O
 pub(super) fn walk(ws: &mut WorkingSet, location: Index<LocationSlot>) {
     let now = ws.now;
     let day = ws.days.find(&location).map(|day| ws.days.get(day).clone());
-    let is_today = day.as_ref().is_some_and(|day| day.begun_at <= now && now < day.next_at);
+    let is_today = day
+        .as_ref()
+        .is_some_and(|day| day.begun_at.signed_duration_since(now) <= SKEW && now < day.next_at);
     let Some(day) = day.filter(|_| is_today) else {
         return begin(ws, location, Some(Cause::of(CauseKind::DayPassed)));
     };

@@ -187,6 +187,10 @@ pub(super) fn walk(ws: &mut WorkingSet, stock: Index<StockSlot>) {
     let Some(pending) = ws.stock(stock).stock.pending_estimate.clone() else {
         return;
     };
+    if ws.stock(stock).stock.pending_refill.is_some() {
+        // Who holds units is not settled. Whoever began the refill may be gone, so it is gone on with; then comes the walk.
+        return ws.cut.push(stock);
+    }
     let Some(page) = ws.stocks.note(stock).waiting.take() else {
         return note_pending(ws, stock);
     };

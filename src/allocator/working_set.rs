@@ -289,7 +289,7 @@ impl WorkingSet {
         let slots = self
             .stocks
             .iter()
-            .filter(|(_, slot)| slot.item == item && slot.stock != Stock::default());
+            .filter(|(_, slot)| slot.item == item && !slot.stock.is_nothing());
         let mut ids: Vec<_> = slots
             .map(|(_, slot)| self.location(slot.location).location.location_id.clone())
             .collect();

@@ -68,6 +68,12 @@ pub struct PendingRefill {
 }
 
 impl Stock {
+    /// Whether there is nothing of it and nobody waits. What is still to be estimated of a queue that is gone is nothing.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        self.on_hand.is_zero() && self.backlog.is_zero() && self.pending_refill.is_none()
+    }
+
     /// Units that may be allocated: on hand less safety stock (`RULES.md` R2).
     #[must_use]
     pub fn supply(&self, safety_stock: Units) -> Units {

@@ -5,9 +5,13 @@
 //! Whoever asks finds the desk at work or sets it to work; with nobody waiting nothing runs.
 //!
 //! # What bounds it
-//! The reads that may be under way ([`StreamSettings::reads_max`](super::StreamSettings)), and the lines of a batch.
+//! The reads that may be under way ([`StreamSettings::reads_max`](super::StreamSettings)), and the lines of a batch. Whoever
+//! comes while a batch takes long does not wait for it: another one begins beside it.
 
+use std::fmt::Display;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tonic::Status;
@@ -18,11 +22,14 @@ use super::status;
 use crate::clock::Clock;
 use crate::domain::rejection::Rejection;
 use crate::proto::holdfast::v1 as pb;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 /// Lines that are read together, unless one cart alone has more: beyond some hundred more company saves little, and all of
 /// it waits for the longest.
 const LINES_MAX: usize = 512;
+
+/// How long a batch may take before those who came meanwhile are answered beside it.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// A quote, or why there is none.
 type Quoted = Result<pb::Quote, Rejection>;
@@ -47,6 +54,31 @@ struct Asked {
     cart: Arc<Cart>,
     reply: oneshot::Sender<Result<Quoted, Status>>,
     _permit: OwnedSemaphorePermit,
+}
+
+/// Why a batch could not be read.
+#[derive(Debug)]
+enum Unread {
+    /// The database does not answer: nobody could be read for.
+    Away(Status),
+    /// One of the batch may be why.
+    Failed(Status),
+}
+
+impl From<StoreError> for Unread {
+    fn from(error: StoreError) -> Self {
+        let status = status::unreadable(&error);
+        match error {
+            StoreError::Unavailable(_)
+            | StoreError::Exhausted
+            | StoreError::CommitUnknown(_)
+            | StoreError::Storage(_) => Self::Away(status),
+            StoreError::Refused { .. }
+            | StoreError::Corrupt { .. }
+            | StoreError::RowCount { .. }
+            | StoreError::NeverLoaded(_) => Self::Failed(status),
+        }
+    }
 }
 
 impl Desk {
@@ -90,13 +122,23 @@ impl Desk {
 
     async fn work(self: Arc<Self>) {
         while let Some(batch) = self.take() {
-            self.answer(batch).await;
+            let mut answered = pin!(self.answer(batch));
+            if tokio::time::timeout(PATIENCE, &mut answered).await.is_err() {
+                tokio::spawn(Arc::clone(&self).work_beside());
+                return answered.await;
+            }
         }
+    }
+
+    /// Goes on for one whose batch takes long.
+    fn work_beside(self: Arc<Self>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(self.work())
     }
 
     /// The next batch, in the order in which they came; `None` when nobody waits.
     fn take(&self) -> Option<Vec<Asked>> {
         let mut state = self.state();
+        state.waiting.retain(|asked| !asked.reply.is_closed());
         let mut lines = 0_usize;
         let fits = |asked: &Asked| {
             lines = lines.saturating_add(asked.cart.lines.len());
@@ -118,12 +160,12 @@ impl Desk {
                 }
             }
             // One cart must not cost the others their quotes: each is read by itself.
-            Err(_) if batch.len() > 1 => {
-                for asked in batch {
+            Err(Unread::Failed(_)) if batch.len() > 1 => {
+                for asked in batch.into_iter().filter(|asked| !asked.reply.is_closed()) {
                     Box::pin(self.answer(vec![asked])).await;
                 }
             }
-            Err(status) => {
+            Err(Unread::Away(status) | Unread::Failed(status)) => {
                 for asked in batch {
                     drop(asked.reply.send(Err(status.clone())));
                 }
@@ -132,13 +174,13 @@ impl Desk {
     }
 
     /// Reads in a task of its own, so that a panic ends the task alone.
-    async fn read(&self, carts: Vec<Arc<Cart>>) -> Result<Vec<Quoted>, Status> {
+    async fn read(&self, carts: Vec<Arc<Cart>>) -> Result<Vec<Quoted>, Unread> {
+        let failed = |why: &dyn Display| Unread::Failed(status::internal(&why));
         let mut reader = Reader::new(self.clock.now(), Carts(carts));
         let store = Arc::clone(&self.store);
         let read = tokio::spawn(async move { store.observe(&mut reader).await.map(|()| reader.into_answer()) });
-        let read = read.await.map_err(|error| status::internal(&error))?;
-        let answer = read.map_err(|error| status::unreadable(&error))?;
-        let answer = answer.ok_or_else(|| status::internal(&"a reader was observed and gave no answer"))?;
-        answer.map_err(|rejection| status::internal(&format_args!("{rejection:?}")))
+        let answer = read.await.map_err(|error| failed(&error))??;
+        let answer = answer.ok_or_else(|| failed(&"a reader was observed and gave no answer"))?;
+        answer.map_err(|rejection| failed(&format_args!("{rejection:?}")))
     }
 }

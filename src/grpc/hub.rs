@@ -359,7 +359,10 @@ impl Feed {
         let reach = locked(&self.topic.tail).after(self.after, taken);
         match reach {
             Reach::Nothing => Ok(Vec::new()),
-            Reach::Events(events) => Ok(events),
+            Reach::Events(events) => {
+                self.from_oldest = false;
+                Ok(events)
+            }
             Reach::Failed(error) => Err(Cut::Failed(error)),
             Reach::Table => self.read().await,
         }

@@ -28,6 +28,8 @@ pub(super) struct Estimates {
     last: Option<Reestimate>,
     /// When the next round may run.
     rested_at: Option<Moment>,
+    /// Rounds of a single step that are to come, after one of several failed.
+    singly: usize,
     /// When callers were last answered.
     called_at: Option<Moment>,
 }
@@ -71,7 +73,9 @@ impl Estimates {
             .waiting
             .range((Bound::Unbounded, until))
             .take(if wrapped { STEPS_MAX } else { 0 });
-        let steps: Vec<_> = behind.chain(before).take(STEPS_MAX).cloned().collect();
+        let steps_max = if self.singly > 0 { 1 } else { STEPS_MAX };
+        self.singly = self.singly.saturating_sub(1);
+        let steps: Vec<_> = behind.chain(before).take(steps_max).cloned().collect();
         self.last = steps.first().cloned();
         steps.into_iter().map(Command::Reestimate).collect()
     }
@@ -93,6 +97,18 @@ impl Estimates {
     }
 }
 
+impl Estimates {
+    /// Keeps account of a round that failed. One step may be why: then each is tried alone, and one that fails alone is left
+    /// to whoever next finds that it waits.
+    fn note_failed(&mut self, steps: &[Command], began: Moment) {
+        match steps {
+            [Command::Reestimate(step)] => drop(self.waiting.remove(step)),
+            several => self.singly = several.len(),
+        }
+        self.rested_at = Some(began + AWAY_REST);
+    }
+}
+
 impl Runner {
     /// Takes the next steps of what waits to be estimated anew, if it is their turn.
     pub(super) async fn estimate(&mut self) -> Result<(), Halted> {
@@ -107,13 +123,16 @@ impl Runner {
         let began = monotonic();
         match self.decide_together(self.clock.now(), &steps).await {
             Ok(decided) => {
+                // What holds a walk up is gone on with from here too, should whoever began it be gone.
+                self.refills
+                    .extend(decided.iter().flat_map(|decided| decided.cut.iter().cloned()));
                 self.estimates.note(&steps, &decided, began);
                 self.committed.send_modify(|commits| *commits = commits.wrapping_add(1));
                 Ok(())
             }
             Err(Halted::Store(error)) if !error.is_fatal() => {
                 tracing::warn!(%error, "estimates rest, a round of them failed: {error}");
-                self.estimates.rested_at = Some(began + AWAY_REST);
+                self.estimates.note_failed(&steps, began);
                 Ok(())
             }
             Err(halted) => Err(halted),

@@ -14,6 +14,9 @@ use crate::allocator::{decide, invariants};
 use crate::domain::Instant;
 use crate::store::{Round, Verdict};
 
+/// The most events of a round that are told without being read: those of as many orders as a round has, and more.
+const APPENDED_MAX: usize = 4_096;
+
 /// What became of one command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -223,7 +226,8 @@ impl Round for CommandRound<'_> {
                 let location_id = &ws.location(*location).location.location_id;
                 (location_id.clone(), Arc::new(event.clone()))
             });
-            *appended = located.collect();
+            // Of more the last ones say that there are some: whoever follows reads them.
+            *appended = located.skip(ws.events.len().saturating_sub(APPENDED_MAX)).collect();
         }
         self.violations = invariants::violations(ws);
         if self.violations.is_empty() {

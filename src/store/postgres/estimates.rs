@@ -9,6 +9,7 @@ pub(super) const LIST_ORDERS_AT_RISK: &str = list_orders!(
     "o.at_risk = 1 AND ((1::bigint << o.state::integer) & k.states) <> 0"
 );
 
+/// A day that began more than a minute from now was begun by a clock that was wrong.
 pub(super) const LIST_PENDING_ESTIMATES: &str = "-- list_pending_estimates
 SELECT k.at - 1, p.location_id, p.sku
 FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS k (now_us, row_limit, at)
@@ -17,7 +18,8 @@ CROSS JOIN LATERAL (
         SELECT l.location_id, NULL::text AS sku
         FROM locations AS l
         LEFT JOIN estimated_days AS d ON d.location_key = l.location_key
-        WHERE d.location_key IS NULL OR d.pending_walk IS NOT NULL OR d.next_at_us <= k.now_us OR d.begun_at_us > k.now_us
+        WHERE d.location_key IS NULL OR d.pending_walk IS NOT NULL OR d.next_at_us <= k.now_us
+        OR d.begun_at_us > k.now_us + 60000000
         LIMIT k.row_limit
     )
     UNION ALL

@@ -240,9 +240,13 @@ impl Store for PostgresStore {
     }
 
     async fn observe(&self, round: &mut dyn Round) -> Result<(), StoreError> {
-        let (mut kept, configs) = (self.kept.take(), &self.configs);
-        let decided = read!(self, |it| tables::decide(it, configs, &mut kept, round));
-        decided.map(|_| self.kept.give(kept))
+        read!(self, |it| async {
+            // Not before the connection: whoever waits for one keeps nothing.
+            let mut kept = self.kept.take();
+            tables::decide(it, &self.configs, &mut kept, round).await?;
+            self.kept.give(kept);
+            Ok(())
+        })
     }
 
     async fn list_orders(&self, filter: &OrderFilter, page: Page<Sequence>) -> Result<Vec<OrderAt>, StoreError> {

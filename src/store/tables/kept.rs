@@ -19,6 +19,8 @@ use crate::domain::stock::Stock;
 
 /// The most rows that are kept: some twenty MiB. Beyond it all are read anew.
 const ROWS_MAX: usize = 65_536;
+/// The most inbounds of a SKU that are kept: of more, what is coming is read anew.
+const COMING_MAX: usize = 32;
 
 /// Rows that need not be read again.
 #[derive(Debug, Default)]
@@ -140,7 +142,11 @@ impl Kept {
             });
             row.stock.clone_from(&slot.stock);
             if row.coming.as_ref().is_none_or(|(of, _)| *of != at.inbounds_version) {
-                let coming = slot.inbounds.clone();
+                let coming = slot
+                    .inbounds
+                    .as_ref()
+                    .filter(|coming| coming.len() <= COMING_MAX)
+                    .cloned();
                 row.coming = coming.map(|coming| (at.inbounds_version, coming));
             }
         }

@@ -183,6 +183,9 @@ fn safety_stock_says_nothing_where_nobody_has_or_wants_the_item() {
         vec![location(), item("A", 0)],
         vec![vec![item("B", 0)], vec![receive("B", 1), item("A", 1), receive("A", 1)]],
     );
+    // The queue that was to be estimated anew is gone before anybody came to do it.
+    let round = vec![reserve(1, &[("A", 1)]), item("A", 1), cancel(1), item("A", 2)];
+    agree(vec![location(), item("A", 0)], vec![round]);
 }
 
 #[test]
