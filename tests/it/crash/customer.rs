@@ -97,13 +97,13 @@ pub(super) async fn send(channel: &Channel, change: Change) -> Result<Told, Stat
     }
 }
 
-/// Only a server that goes away may leave a call undone: every call is one that must be accepted.
+/// Only a server that goes away, or whose database is away, may leave a call undone: every call is one that must be accepted.
 fn assert_cut(error: &Status, change: &Change) {
     let Some(info) = error.get_details_error_info() else {
         return;
     };
     assert!(
-        ["STORE_UNAVAILABLE", "SHUTTING_DOWN"].contains(&info.reason.as_str()),
+        ["STORE_UNAVAILABLE", "OVERLOADED", "SHUTTING_DOWN"].contains(&info.reason.as_str()),
         "{change:?} was refused: {error:?}"
     );
 }
