@@ -243,9 +243,8 @@ impl Store for PostgresStore {
         read!(self, |it| async {
             // Not before the connection: whoever waits for one keeps nothing.
             let mut kept = self.kept.take();
-            tables::decide(it, &self.configs, &mut kept, round).await?;
-            self.kept.give(kept);
-            Ok(())
+            let decided = tables::decide(it, &self.configs, &mut kept, round).await;
+            decided.map(|_| self.kept.give(kept))
         })
     }
 

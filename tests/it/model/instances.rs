@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 
+use chrono::TimeDelta;
 use holdfast::allocator::command::{Command, ContinueRefill, Reestimate};
 use holdfast::allocator::decision::Answer;
 use holdfast::allocator::footprint::{Footprint, Wants};
@@ -243,7 +244,9 @@ fn episode(instances: &mut Instances, script: &Script) -> Result<(), String> {
     }
     let done = send_all(&instances.systems, &rounds);
     let model = replay(&done)?;
-    let now = script.rounds.last().map_or(Instant::UNIX_EPOCH, |(now, _)| *now);
+    // Clocks of instances are not days apart as those of rounds here: a day that begins after all of them puts dates right.
+    let last = script.rounds.iter().map(|(now, _)| *now).max();
+    let now = last.unwrap_or_default() + TimeDelta::days(2);
     for system in &mut instances.systems {
         settle(system, &script.ids, now)?;
         let seen = Observer::look(system, &script.ids, now);
