@@ -2,8 +2,8 @@
 //! (`RULES.md` R5, R11).
 //!
 //! # Shape
-//! Whatever changes supply or demand notes on the counters that their queue is to be estimated anew ([`mark`]). Steps of
-//! their own walk it ([`walk`]): one pass along queue and inbounds with running sums, from where the last step ended. A
+//! Whatever changes supply or demand notes on the counters that their queue is to be estimated anew (`mark`). Steps of
+//! their own walk it (`walk`): one pass along queue and inbounds with running sums, from where the last step ended. A
 //! line is late when it would ship after its order's promise; a waiting order is at risk while any of its lines is.
 //!
 //! # What bounds it
