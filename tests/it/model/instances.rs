@@ -244,9 +244,9 @@ fn episode(instances: &mut Instances, script: &Script) -> Result<(), String> {
     }
     let done = send_all(&instances.systems, &rounds);
     let model = replay(&done)?;
-    // Clocks of instances are not days apart as those of rounds here: a day that begins after all of them puts dates right.
+    // Clocks of instances are not days apart as those of rounds here: a working day that begins after all of them puts dates right.
     let last = script.rounds.iter().map(|(now, _)| *now).max();
-    let now = last.unwrap_or_default() + TimeDelta::days(2);
+    let now = last.unwrap_or_default() + TimeDelta::days(60);
     for system in &mut instances.systems {
         settle(system, &script.ids, now)?;
         let seen = Observer::look(system, &script.ids, now);
