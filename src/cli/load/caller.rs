@@ -55,7 +55,7 @@ async fn run_connections(
     let mut channels = Vec::new();
     for connection in (thread..args.connections).step_by(args.client_threads) {
         let callers = share(args.in_flight, args.connections, connection);
-        channels.push((connection, callers, connect(&args.endpoint, callers).await?));
+        channels.push((callers, connect(&args.endpoint, callers).await?));
     }
     ready.send(()).await.context("the run was given up")?;
     let window = *started
@@ -65,9 +65,9 @@ async fn run_connections(
     let window = window.context("a run that starts has a window")?;
     let tally = Arc::new(Mutex::new(Tally::default()));
     let mut tasks = JoinSet::new();
-    for (connection, callers, channel) in channels {
-        for number in 0..callers {
-            let caller = Caller::new(plan, channel.clone(), &format!("{connection}-{number}"));
+    for (callers, channel) in channels {
+        for _ in 0..callers {
+            let caller = Caller::new(plan, channel.clone());
             tasks.spawn(caller.run(window, Arc::clone(&tally)));
         }
     }
@@ -108,13 +108,10 @@ struct Caller {
     plan: Arc<Plan>,
     client: Client,
     rng: SmallRng,
-    /// Begins its ids.
-    name: String,
-    calls: u64,
 }
 
 impl Caller {
-    fn new(plan: &Arc<Plan>, channel: Channel, name: &str) -> Self {
+    fn new(plan: &Arc<Plan>, channel: Channel) -> Self {
         Self {
             client: match plan.args.call {
                 Call::Reserve => Client::Reserve(CheckoutServiceClient::new(channel)),
@@ -122,10 +119,8 @@ impl Caller {
                 Call::Receive => Client::Receive(WarehouseServiceClient::new(channel)),
                 Call::Quote => Client::Quote(CheckoutServiceClient::new(channel)),
             },
-            name: format!("{}-{name}", plan.prefix),
             plan: Arc::clone(plan),
             rng: SmallRng::from_os_rng(),
-            calls: 0,
         }
     }
 
@@ -149,8 +144,7 @@ impl Caller {
     }
 
     async fn call(&mut self) -> Result<Answer, Status> {
-        self.calls += 1;
-        let id = format!("{}-{}", self.name, self.calls);
+        let id = self.plan.next_id(&mut self.rng);
         let location_id = self.plan.args.location.clone();
         let lines = 0..self.plan.args.lines;
         let mut draw = || (self.plan.draw_sku(&mut self.rng), 1);

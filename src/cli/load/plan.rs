@@ -22,6 +22,15 @@ pub enum Call {
     Quote,
 }
 
+/// How the ids of a run follow each other, which decides how many pages of an index a round writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Ids {
+    /// Each is greater than those before, like a shop's order numbers and UUIDs of version 7.
+    Ascending,
+    /// In no order, like UUIDs of version 4.
+    Random,
+}
+
 /// Measures a running server.
 #[derive(Debug, Clone, Args)]
 pub struct LoadArgs {
@@ -46,6 +55,9 @@ pub struct LoadArgs {
     /// The share of lines that name one hot item: 0, 1, or up to three decimals between.
     #[arg(long, default_value = "0", value_name = "SHARE")]
     pub hot_share: PerMille,
+    /// How ids follow each other.
+    #[arg(long, value_enum, default_value_t = Ids::Ascending)]
+    pub ids: Ids,
     /// How long to measure.
     #[arg(long, default_value_t = 5, value_parser = at_least_one::<u64>)]
     pub seconds: u64,
@@ -123,6 +135,7 @@ pub(super) struct Plan {
     pub(super) prefix: String,
     skus: Vec<String>,
     tickets: Option<AtomicU64>,
+    ids: AtomicU64,
 }
 
 impl Plan {
@@ -131,6 +144,7 @@ impl Plan {
             prefix: run_prefix(),
             skus: (0..args.skus).map(sku).collect(),
             tickets: args.calls.map(AtomicU64::new),
+            ids: AtomicU64::new(1),
             args: args.clone(),
         }
     }
@@ -143,6 +157,15 @@ impl Plan {
         tickets
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1))
             .is_ok()
+    }
+
+    /// An id that nothing else has.
+    pub(super) fn next_id(&self, rng: &mut SmallRng) -> String {
+        let number = self.ids.fetch_add(1, Ordering::Relaxed);
+        match self.args.ids {
+            Ids::Ascending => format!("{}-{number:010}", self.prefix),
+            Ids::Random => format!("{:016x}-{number}", rng.random::<u64>()),
+        }
     }
 
     /// The item of a line.
@@ -189,6 +212,17 @@ mod tests {
         };
         let plan = Plan::new(&args);
         assert_eq!([(); 4].map(|()| plan.take_ticket()), [true, true, false, false]);
+    }
+
+    #[test]
+    fn ids_ascend_unless_they_are_to_be_random() {
+        let mut rng = SmallRng::seed_from_u64(1);
+        let mut ids_of = |ids| {
+            let plan = Plan::new(&LoadArgs { ids, ..args() });
+            [(); 20].map(|()| plan.next_id(&mut rng))
+        };
+        assert!(ids_of(Ids::Ascending).is_sorted_by(|one, next| one < next));
+        assert!(!ids_of(Ids::Random).is_sorted());
     }
 
     fn args() -> LoadArgs {
