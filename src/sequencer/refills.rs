@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use super::queue::{Failure, Reply};
-use super::reply::{ReplySender, answer};
+use super::reply::ReplySender;
 use super::round::{Decided, Outcome};
 use super::runner::{Halted, REST, Runner};
 use crate::allocator::command::{Command, ContinueRefill};
@@ -74,7 +74,7 @@ impl Runner {
         for mut held in std::mem::take(&mut self.held) {
             held.refills.retain(|refill| self.refills.contains(refill));
             if held.refills.is_empty() {
-                answer(held.reply, Ok(Reply::Accepted(held.answer)));
+                self.answers.add(held.reply, Ok(Reply::Accepted(held.answer)));
             } else {
                 self.held.push(held);
             }

@@ -1,6 +1,11 @@
 //! Answers to callers.
+//!
+//! A round's answers are given together, by a task of the callers' runtime. Given one by one from the rounds' thread, each
+//! would wake that runtime with a call to the system, and would be written to its connection before the next one is there.
+//! Between some dozens of them the runtime gets its turn, so that the first are on their way while the last are given.
 
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::yield_now;
 
 use super::queue::{Failure, Reply};
 use crate::store::StoreError;
@@ -21,9 +26,57 @@ pub(super) fn failure(error: &StoreError) -> Failure {
     }
 }
 
-/// Answers a caller. One who left is normal: the command stands, and a repeat of it gets the answer.
-pub(super) fn answer(reply: ReplySender, result: Result<Reply, Failure>) {
-    if reply.send(result).is_err() {
-        tracing::debug!("a caller left before its answer");
+/// How many answers are given before the runtime gets its turn.
+const GIVEN_AT_ONCE: usize = 64;
+
+/// A caller's answer.
+type Answered = (ReplySender, Result<Reply, Failure>);
+
+async fn give_each(answers: Vec<Answered>) {
+    for (given, (reply, answer)) in answers.into_iter().enumerate() {
+        if given % GIVEN_AT_ONCE == GIVEN_AT_ONCE - 1 {
+            yield_now().await;
+        }
+        if reply.send(answer).is_err() {
+            // That is normal: the command stands, and a repeat of it gets the answer.
+            tracing::debug!("a caller left before its answer");
+        }
+    }
+}
+
+/// The answers of a round, until all are given at once.
+#[derive(Debug)]
+pub(super) struct Answers {
+    collected: Vec<Answered>,
+    /// Not bounded by itself: every answer is that of a command which had a place in the queue.
+    given: mpsc::UnboundedSender<Vec<Answered>>,
+}
+
+impl Answers {
+    /// Answers that are given on the runtime that this is called on, until this is dropped.
+    pub(super) fn on_this_runtime() -> Self {
+        let (given, mut rounds) = mpsc::unbounded_channel::<Vec<Answered>>();
+        tokio::spawn(async move {
+            while let Some(answers) = rounds.recv().await {
+                give_each(answers).await;
+            }
+        });
+        Self {
+            collected: Vec::new(),
+            given,
+        }
+    }
+
+    /// Keeps an answer until the next [`give`](Self::give).
+    pub(super) fn add(&mut self, reply: ReplySender, answer: Result<Reply, Failure>) {
+        self.collected.push((reply, answer));
+    }
+
+    /// Gives what was collected.
+    pub(super) fn give(&mut self) {
+        let answers = std::mem::take(&mut self.collected);
+        if !answers.is_empty() && self.given.send(answers).is_err() {
+            tracing::debug!("the callers' runtime ended before their answers");
+        }
     }
 }

@@ -11,7 +11,7 @@ use super::estimates::Estimates;
 use super::news::News;
 use super::queue::{Failure, Limits, Reply, Sequencer, Submission};
 use super::refills::Held;
-use super::reply::{answer, failure};
+use super::reply::{Answers, failure};
 use super::round::{CommandRound, Decided, Outcome};
 use super::sweep::Sweep;
 use crate::allocator::command::{Command, ContinueRefill};
@@ -62,10 +62,16 @@ pub struct Runner {
     /// Commands on SKUs that are being refilled, oldest first.
     deferred: VecDeque<Submission>,
     pub(super) held: Vec<Held>,
+    pub(super) answers: Answers,
 }
 
 /// A sequencer and the runners behind it, one for each lane of the store. A runner ends once `stop` is cancelled and
 /// everything in its queue is answered.
+///
+/// Callers are answered on the runtime that this is called on, wherever the runners run.
+///
+/// # Panics
+/// Outside a runtime.
 #[must_use]
 pub fn sequencer(
     store: &Arc<dyn Store>,
@@ -94,6 +100,7 @@ pub fn sequencer(
             estimates: Estimates::default(),
             deferred: VecDeque::new(),
             held: Vec::new(),
+            answers: Answers::on_this_runtime(),
         });
     }
     (Sequencer::new(queues, (nudges, news), limits, stop.clone()), runners)
@@ -118,8 +125,9 @@ impl Runner {
         self.sweep.end().await;
         halted?;
         for submission in self.deferred {
-            answer(submission.reply, Err(Failure::ShuttingDown));
+            self.answers.add(submission.reply, Err(Failure::ShuttingDown));
         }
+        self.answers.give();
         Ok(())
     }
 
@@ -179,7 +187,7 @@ impl Runner {
         } in submissions
         {
             if deadline.is_some_and(|deadline| deadline <= started) {
-                answer(reply, Err(Failure::DeadlinePassed));
+                self.answers.add(reply, Err(Failure::DeadlinePassed));
                 continue;
             }
             commands.push(command);
@@ -201,6 +209,7 @@ impl Runner {
             callers.push(None);
         }
         if commands.is_empty() {
+            self.answers.give();
             return Ok(());
         }
         let decided = match self.decide_together(now, &commands).await {
@@ -229,11 +238,17 @@ impl Runner {
         let is_put_off = !put_back.is_empty();
         self.put_back(put_back);
         self.answer_held();
+        self.answers.give();
         if is_put_off && self.refills.is_empty() {
-            // Another lane or instance began a refill: it is gone on with from here too, should that one stand still.
-            self.find_refills().await?;
-            tokio::time::sleep(PUT_OFF_REST).await;
+            self.wait_for_others().await?;
         }
+        Ok(())
+    }
+
+    /// Another lane or instance began a refill: it is gone on with from here too, should that one stand still.
+    async fn wait_for_others(&mut self) -> Result<(), Halted> {
+        self.find_refills().await?;
+        tokio::time::sleep(PUT_OFF_REST).await;
         Ok(())
     }
 
@@ -244,7 +259,7 @@ impl Runner {
         let limit = self.limits.queue_commands_max;
         while self.deferred.len() > limit {
             if let Some(submission) = self.deferred.pop_back() {
-                answer(submission.reply, Err(Failure::overloaded(limit)));
+                self.answers.add(submission.reply, Err(Failure::overloaded(limit)));
             }
         }
     }
@@ -308,29 +323,26 @@ impl Runner {
     /// Answers a caller; a command that is to be decided later is handed back.
     fn reply(&mut self, submission: Submission, decided: Decided) -> Option<Submission> {
         let reply = submission.reply;
-        match decided.outcome {
-            Outcome::Decided(Decision::Accepted(accepted)) if !decided.cut.is_empty() => {
+        let answer = match decided.outcome {
+            Outcome::Decided(Decision::Accepted(answer)) if !decided.cut.is_empty() => {
                 self.held.push(Held {
                     refills: decided.cut.into_iter().collect(),
                     reply,
-                    answer: accepted,
+                    answer,
                 });
+                return None;
             }
-            Outcome::Decided(Decision::Accepted(accepted)) => answer(reply, Ok(Reply::Accepted(accepted))),
-            Outcome::Decided(Decision::Rejected(rejection)) => answer(reply, Ok(Reply::Rejected(rejection))),
+            Outcome::Decided(Decision::Accepted(accepted)) => Ok(Reply::Accepted(accepted)),
+            Outcome::Decided(Decision::Rejected(rejection)) => Ok(Reply::Rejected(rejection)),
             Outcome::Decided(Decision::Deferred) => return Some(Submission { reply, ..submission }),
-            Outcome::Decided(Decision::Missing) => {
-                answer(
-                    reply,
-                    Err(Failure::Internal("a committed round lacked rows".to_owned())),
-                );
-            }
+            Outcome::Decided(Decision::Missing) => Err(Failure::Internal("a committed round lacked rows".to_owned())),
             Outcome::Panicked(message) => {
                 tracing::error!(message, "a command panicked and was left out of its round: {message}");
-                answer(reply, Err(Failure::Internal(message)));
+                Err(Failure::Internal(message))
             }
-            Outcome::Failed(failure) => answer(reply, Err(failure)),
-        }
+            Outcome::Failed(failure) => Err(failure),
+        };
+        self.answers.add(reply, answer);
         None
     }
 }
