@@ -36,7 +36,7 @@ async fn without_lead_time(kind: Kind) -> Shop {
     shop
 }
 
-fn at_risk(event: &pb::Event) -> (&str, &pb::PromiseAtRisk) {
+pub(super) fn at_risk(event: &pb::Event) -> (&str, &pb::PromiseAtRisk) {
     match &event.payload {
         Some(Payload::PromiseAtRisk(risk)) => (&event.order_id, risk),
         other => panic!("{other:?} tells no risk"),
