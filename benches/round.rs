@@ -7,19 +7,20 @@ use criterion::{BenchmarkId, Criterion, Throughput};
 use holdfast::allocator::command::{Command, Receive, ReceiveContent, Reserve, ReserveLine};
 use holdfast::clock::monotonic;
 use holdfast::domain::Instant;
-use holdfast::domain::calendar::{Calendar, WorkingDays};
-use holdfast::domain::catalog::{Item, Location};
 use holdfast::domain::event::{ReceiptReason, ReceivedLine};
 use holdfast::domain::ids::{LocationId, OrderId, ReceiptId, Sku};
 use holdfast::domain::money::{Amount, Currency};
 use holdfast::domain::order::Terms;
-use holdfast::domain::quantity::{Quantity, Units};
+use holdfast::domain::quantity::Quantity;
 use holdfast::sequencer::round::CommandRound;
 use holdfast::store::Store;
 use holdfast::store::sqlite::{SqliteOptions, SqliteStore};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use tokio::runtime::{Builder, Runtime};
+
+#[path = "support/mod.rs"]
+mod support;
 
 const SKUS: usize = 10_000;
 const PUT_AT_ONCE: usize = 1_000;
@@ -57,9 +58,10 @@ impl Shop {
     }
 
     fn stock_up(&mut self) {
-        self.run(&[Command::PutLocation(location(&self.location_id))]);
+        self.run(&[Command::PutLocation(support::location(self.location_id.clone()))]);
         for skus in self.skus.clone().chunks(PUT_AT_ONCE) {
-            let items: Vec<_> = skus.iter().map(|sku| Command::PutItem(item(sku))).collect();
+            let item = |sku: &Sku| Command::PutItem(support::item(sku.clone()));
+            let items: Vec<_> = skus.iter().map(item).collect();
             self.run(&items);
             let quantity = Quantity::parse(1_000_000).expect("a quantity");
             let lines = skus
@@ -115,40 +117,6 @@ impl Shop {
             .block_on(self.store.round(&mut round))
             .expect("the round is committed");
         round.into_outcomes().expect("no invariant is broken");
-    }
-}
-
-fn location(location_id: &LocationId) -> Location {
-    let calendar = Calendar {
-        time_zone: chrono_tz::Tz::Europe__Brussels,
-        cutoff: None,
-        working_days: WorkingDays::MONDAY_TO_FRIDAY,
-        holidays: (1..=20)
-            .filter_map(|day| holdfast::domain::Date::from_ymd_opt(2026, 12, day))
-            .collect(),
-        handling_days: 1,
-        version: 0,
-    };
-    Location {
-        location_id: location_id.clone(),
-        display_name: "Warehouse".to_owned(),
-        calendar,
-        rank: 0,
-        active: true,
-        inbound_buffer_percent: 0,
-    }
-}
-
-fn item(sku: &Sku) -> Item {
-    let display_name = "A thing of beauty".to_owned();
-    let safety_stock = Units::ZERO;
-    Item {
-        sku: sku.clone(),
-        display_name,
-        backorderable: true,
-        lead_time_days: Some(10),
-        max_backlog: None,
-        safety_stock,
     }
 }
 

@@ -13,7 +13,6 @@ use holdfast::allocator::command::{Command, Reserve, ReserveLine};
 use holdfast::allocator::decide;
 use holdfast::allocator::working_set::{ItemSlot, WorkingSet};
 use holdfast::domain::Instant;
-use holdfast::domain::calendar::{Calendar, WorkingDays};
 use holdfast::domain::catalog::{Item, Location};
 use holdfast::domain::ids::{EventSequence, InboundKey, LocationId, LocationKey, OrderId, Sequence, Sku, SkuKey};
 use holdfast::domain::order::Terms;
@@ -21,6 +20,8 @@ use holdfast::domain::quantity::{Quantity, Units};
 use holdfast::domain::stock::Stock;
 
 mod store;
+#[path = "../support/mod.rs"]
+mod support;
 
 const ORDERS: usize = 256;
 const SKUS: i64 = 64;
@@ -30,35 +31,11 @@ fn sku(number: i64) -> Sku {
 }
 
 fn location(number: i64) -> Location {
-    let calendar = Calendar {
-        time_zone: chrono_tz::Tz::Europe__Brussels,
-        cutoff: None,
-        working_days: WorkingDays::MONDAY_TO_FRIDAY,
-        holidays: (1..=20)
-            .filter_map(|day| holdfast::domain::Date::from_ymd_opt(2026, 12, day))
-            .collect(),
-        handling_days: 1,
-        version: 1,
-    };
-    Location {
-        location_id: LocationId::parse(&format!("warehouse-{number:02}")).expect("a location"),
-        display_name: String::new(),
-        calendar,
-        rank: 0,
-        active: true,
-        inbound_buffer_percent: 0,
-    }
+    support::location(LocationId::parse(&format!("warehouse-{number:02}")).expect("a location"))
 }
 
 fn item(number: i64) -> Item {
-    Item {
-        sku: sku(number),
-        display_name: String::new(),
-        backorderable: true,
-        lead_time_days: Some(30),
-        max_backlog: None,
-        safety_stock: Units::ZERO,
-    }
+    support::item(sku(number))
 }
 
 /// Locations of which each has all of every SKU, or none has any and there is a lead time.

@@ -15,8 +15,9 @@ use crate::domain::risk::{Cause, CauseKind, LocationWalk, Stage};
 /// The most counters, or orders, of a location that a step looks at.
 pub const LOCATION_PAGE_MAX: i64 = 500;
 
-/// How far clocks of instances may be apart: one that is behind does not begin a day again that another began.
-const SKEW: TimeDelta = TimeDelta::minutes(1);
+/// How far clocks of instances may be apart: one that is behind does not begin a day again that another began,
+/// and a day that began further ahead was begun by a clock that was wrong.
+pub const SKEW: TimeDelta = TimeDelta::minutes(1);
 
 /// Says that a location is to be gone through, as of now.
 pub(super) fn begin(ws: &mut WorkingSet, location: Index<LocationSlot>, cause: Option<Cause>) {

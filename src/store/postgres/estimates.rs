@@ -9,17 +9,17 @@ pub(super) const LIST_ORDERS_AT_RISK: &str = list_orders!(
     "o.at_risk = 1 AND ((1::bigint << o.state::integer) & k.states) <> 0"
 );
 
-/// A day that began more than a minute from now was begun by a clock that was wrong.
+/// A day that began later than clocks may be apart was begun by one that was wrong.
 pub(super) const LIST_PENDING_ESTIMATES: &str = "-- list_pending_estimates
 SELECT k.at - 1, p.location_id, p.sku
-FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS k (now_us, row_limit, at)
+FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS k (now_us, row_limit, begun_max_us, at)
 CROSS JOIN LATERAL (
     (
         SELECT l.location_id, NULL::text AS sku
         FROM locations AS l
         LEFT JOIN estimated_days AS d ON d.location_key = l.location_key
         WHERE d.location_key IS NULL OR d.pending_walk IS NOT NULL OR d.next_at_us <= k.now_us
-        OR d.begun_at_us > k.now_us + 60000000
+            OR d.begun_at_us > k.begun_max_us
         LIMIT k.row_limit
     )
     UNION ALL

@@ -16,14 +16,14 @@ WHERE o.location_key = (SELECT location_key FROM locations WHERE location_id = ?
 ORDER BY o.sequence
 LIMIT ?3";
 
-/// A day that began more than a minute from now was begun by a clock that was wrong.
+/// A day that began later than clocks may be apart was begun by one that was wrong.
 pub(super) const LIST_PENDING_ESTIMATES: &str = "-- list_pending_estimates
 SELECT * FROM (
     SELECT l.location_id, NULL
     FROM locations AS l
     LEFT JOIN estimated_days AS d ON d.location_key = l.location_key
     WHERE d.location_key IS NULL OR d.pending_walk IS NOT NULL OR d.next_at_us <= ?1
-        OR d.begun_at_us > ?1 + 60000000
+        OR d.begun_at_us > ?3
     LIMIT ?2
 )
 UNION ALL

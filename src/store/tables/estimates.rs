@@ -8,7 +8,7 @@ use super::cells::Cells;
 use super::load::{Loader, PlaceKey};
 use super::statements::Load;
 use crate::allocator::command::Reestimate;
-use crate::allocator::day::LOCATION_PAGE_MAX;
+use crate::allocator::day::{LOCATION_PAGE_MAX, SKEW};
 use crate::allocator::estimate::{self, ESTIMATE_CHANGES_MAX};
 use crate::allocator::footprint::Wants;
 use crate::allocator::working_set::{DaySlot, Index, LocationPage, LocationSlot, StockSlot, WaitingLine, WaitingPage};
@@ -158,7 +158,9 @@ fn is_full(rows: usize) -> bool {
 
 /// What waits to be estimated anew by an instant.
 pub(super) async fn pending<D: Database>(database: &mut D, now: Instant) -> Result<Vec<Reestimate>, StoreError> {
-    let given = Load::PendingEstimates.pairs([(now.timestamp_micros(), PENDING_MAX)]);
+    let mut given = Load::PendingEstimates.rows();
+    let row = given.row().int(now.timestamp_micros()).int(PENDING_MAX);
+    row.int((now + SKEW).timestamp_micros()).end();
     let rows = database.load(Load::PendingEstimates, &given).await?;
     let listed = rows.iter().map(|row| {
         let cells = Cells::new(row, "locations", 2);

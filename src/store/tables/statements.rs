@@ -72,7 +72,8 @@ pub(in crate::store) enum Load {
     LastEvent,
     /// Refills that were cut.
     PendingRefills,
-    /// Queues, and locations without a SKU, of which estimates are to be gone on with or begun: microseconds, how many.
+    /// Queues, and locations without a SKU, of which estimates are to be gone on with or begun: microseconds, how many, and
+    /// the microseconds after which no day can have begun.
     PendingEstimates,
     /// As of when locations were estimated, by location key.
     Days,
@@ -161,10 +162,14 @@ impl Load {
             | Self::InboundLines
             | Self::OpenInbounds
             | Self::ListInboundLines
-            | Self::PendingEstimates
             | Self::PutHorizon
             | Self::DeleteEvents => &[Int, Int],
-            Self::QueueHeads | Self::ListEvents | Self::Due | Self::Horizons | Self::StockPage => &[Int, Int, Int],
+            Self::QueueHeads
+            | Self::ListEvents
+            | Self::Due
+            | Self::Horizons
+            | Self::StockPage
+            | Self::PendingEstimates => &[Int, Int, Int],
             Self::WaitingLines => &[Int, Int, Int, Int, Int],
             Self::UnitsAhead => &[Int, Int, Int, Int, Int, Int],
             Self::ListOrders | Self::ListOpenOrders | Self::ListOrdersAtRisk => &[Text, Int, Int, Int, Text, Int],

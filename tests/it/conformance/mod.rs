@@ -1,6 +1,7 @@
 //! One suite for every store: what a round loads, decides and writes is the same on each of them.
 
 mod audit;
+mod days;
 mod epochs;
 pub(crate) mod flows;
 mod limits;

@@ -6,11 +6,11 @@ use holdfast::allocator::decision::{Answer, Decision};
 use holdfast::domain::Instant;
 use holdfast::domain::ids::LocationId;
 use holdfast::domain::order::OrderState;
-use holdfast::sequencer::round::{CommandRound, Outcome};
+use holdfast::sequencer::round::Outcome;
 use holdfast::store::Store;
 
 use super::warehouse::{
-    accepted, counters, look, now, order_id, place, put_item, put_location, put_location_at, receive, reserve,
+    accepted, counters, look, now, order_id, place, put_item, put_location, put_location_at, receive, reserve, run_at,
 };
 
 super::on_every_store! { tentative:
@@ -29,12 +29,6 @@ fn tentative(id: &str, lines: &[(&str, i64)], deadline: Instant) -> Command {
     };
     order.terms.payment_deadline = Some(deadline);
     Command::Reserve(order)
-}
-
-async fn run_at(store: &dyn Store, now: Instant, commands: &[Command]) -> Vec<Outcome> {
-    let mut round = CommandRound::new(now, commands);
-    store.round(&mut round).await.expect("the round is committed");
-    round.into_outcomes().expect("no invariant is broken")
 }
 
 async fn set_up(store: &dyn Store) {

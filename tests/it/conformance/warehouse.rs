@@ -214,7 +214,12 @@ pub(crate) fn go_on(name: &str) -> Command {
 
 /// Runs commands in one round.
 pub(crate) async fn run(store: &dyn Store, commands: &[Command]) -> Vec<Outcome> {
-    let mut round = CommandRound::new(now(), commands);
+    run_at(store, now(), commands).await
+}
+
+/// Runs commands in one round, at an instant.
+pub(crate) async fn run_at(store: &dyn Store, now: Instant, commands: &[Command]) -> Vec<Outcome> {
+    let mut round = CommandRound::new(now, commands);
     store.round(&mut round).await.expect("the round is committed");
     round.into_outcomes().expect("no invariant is broken")
 }

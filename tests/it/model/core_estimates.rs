@@ -1,6 +1,7 @@
 //! What steps of estimates are given on the pure core: short pages, so that walks have many steps.
 
 use holdfast::allocator::command::Reestimate;
+use holdfast::allocator::day::SKEW;
 use holdfast::allocator::estimate::{self, ESTIMATE_CHANGES_MAX};
 use holdfast::allocator::footprint::Wants;
 use holdfast::allocator::working_set::{DaySlot, LocationPage, WaitingLine, WaitingPage, WorkingSet};
@@ -20,7 +21,7 @@ impl Rows {
         let due = |id: &&LocationId| {
             self.days
                 .get(*id)
-                .is_none_or(|day| day.walk.is_some() || day.next_at <= now || day.begun_at > now)
+                .is_none_or(|day| day.walk.is_some() || day.next_at <= now || day.begun_at > now + SKEW)
         };
         let locations = self.locations.keys().filter(due).map(|location_id| Reestimate {
             location_id: location_id.clone(),

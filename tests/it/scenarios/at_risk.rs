@@ -12,6 +12,7 @@ use crate::support::shop::{Shop, W1, date, item, location, order};
 
 on_every_database! {
     a_late_inbound_puts_those_at_risk_who_count_on_it_until_it_is_early_again
+    a_shrunk_inbound_puts_those_at_risk_whom_it_covers_no_more
     a_closed_inbound_leaves_no_date_until_another_one_comes
     an_overdue_inbound_is_found_when_the_day_begins_and_at_no_other_time
     lost_units_put_the_youngest_at_risk_and_a_cancel_ahead_recovers_them
@@ -35,7 +36,7 @@ async fn without_lead_time(kind: Kind) -> Shop {
     shop
 }
 
-fn at_risk(event: &pb::Event) -> (&str, &pb::PromiseAtRisk) {
+pub(super) fn at_risk(event: &pb::Event) -> (&str, &pb::PromiseAtRisk) {
     match &event.payload {
         Some(Payload::PromiseAtRisk(risk)) => (&event.order_id, risk),
         other => panic!("{other:?} tells no risk"),
@@ -91,6 +92,52 @@ async fn a_late_inbound_puts_those_at_risk_who_count_on_it_until_it_is_early_aga
         );
     }
     assert_eq!(listed(&mut shop).await, [""; 0]);
+    shop.close().await;
+}
+
+async fn a_shrunk_inbound_puts_those_at_risk_whom_it_covers_no_more(kind: Kind) {
+    let mut shop = without_lead_time(kind).await;
+    shop.put_item(item("B")).await;
+    shop.put_inbound("PO-1", "2026-03-10", &[("A", 10), ("B", 3)]).await;
+    shop.put_inbound("PO-2", "2026-03-17", &[("A", 2)]).await;
+    for (id, line) in [("O1", ("A", 4)), ("O2", ("A", 4)), ("O3", ("A", 2)), ("O4", ("B", 3))] {
+        let placed = shop.reserve(id, &[line]).await;
+        assert_eq!(placed.promised_ship_date, date("2026-03-11"));
+    }
+    // It comes on the same day with less: two units of O2 come with PO-2, and nothing is left for O3.
+    shop.put_inbound("PO-1", "2026-03-10", &[("A", 6), ("B", 3)]).await;
+    let told = shop.risk_events(2).await;
+    let expected = [("O2", 2, date("2026-03-18"), Some(-5)), ("O3", 3, None, None)];
+    for (event, (id, sequence, estimated, slack)) in told.iter().zip(expected) {
+        let (order_id, risk) = at_risk(event);
+        assert_eq!((order_id, risk.sequence), (id, sequence));
+        assert_eq!(risk.promised_ship_date, date("2026-03-11"));
+        assert_eq!((risk.estimated_ship_date, risk.slack_business_days), (estimated, slack));
+        assert_eq!(
+            (risk.cause(), risk.inbound_id.as_str()),
+            (EstimateCause::InboundShrunk, "PO-1")
+        );
+    }
+    assert_eq!(listed(&mut shop).await, ["O2", "O3"]);
+    // Without its line it brings nothing of the item: that leaves too little for O1.
+    shop.put_inbound("PO-1", "2026-03-10", &[("B", 3)]).await;
+    let told = shop.risk_events(3).await;
+    let (order_id, risk) = at_risk(&told[2]);
+    assert_eq!((order_id, risk.estimated_ship_date), ("O1", None));
+    assert_eq!(
+        (risk.cause(), risk.inbound_id.as_str()),
+        (EstimateCause::InboundShrunk, "PO-1")
+    );
+    shop.put_inbound("PO-1", "2026-03-10", &[("A", 10), ("B", 3)]).await;
+    let told = shop.risk_events(6).await;
+    for (event, id) in told[3..].iter().zip(["O1", "O2", "O3"]) {
+        let (order_id, risk) = recovered(event);
+        assert_eq!((order_id, risk.estimated_ship_date), (id, date("2026-03-11")));
+        assert_eq!(
+            (risk.cause(), risk.inbound_id.as_str()),
+            (EstimateCause::InboundAdded, "PO-1")
+        );
+    }
     shop.close().await;
 }
 

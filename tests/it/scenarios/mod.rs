@@ -2,6 +2,7 @@
 
 mod at_risk;
 mod availability;
+mod days;
 mod deadlines;
 mod errors;
 mod explain;

@@ -3,6 +3,8 @@
 pub(crate) mod databases;
 pub(crate) mod errors;
 pub(crate) mod grpcurl;
+pub(crate) mod guide;
+pub(crate) mod instances;
 pub(crate) mod partitions;
 pub(crate) mod pooler;
 pub(crate) mod postgres;

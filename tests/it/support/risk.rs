@@ -1,10 +1,16 @@
 //! What a shop tells of orders at risk.
 
+use std::time::Duration;
+
+use holdfast::clock::monotonic;
 use holdfast::proto::holdfast::v1::event::Payload;
 use holdfast::proto::holdfast::v1::watch_events_response::Item;
 use holdfast::proto::holdfast::v1::{self as pb, EventType};
 
 use super::shop::{Shop, W1};
+
+/// How late an event may be on a machine that is busy.
+const LATE: Duration = Duration::from_secs(30);
 
 impl Shop {
     /// The first so many events about risks in the log of `W1`: they are waited for.
@@ -20,9 +26,11 @@ impl Shop {
             ..pb::WatchEventsRequest::default()
         };
         let mut stream = self.events.watch_events(request).await.expect("a stream").into_inner();
-        let mut told = Vec::new();
+        let (mut told, until) = (Vec::new(), monotonic() + LATE);
         while told.len() < count {
-            let message = stream.message().await.expect("a message").expect("the stream goes on");
+            let message = tokio::time::timeout_at(until.into(), stream.message()).await;
+            let message = message.unwrap_or_else(|_| panic!("{count} events about risks are not told, but {told:#?}"));
+            let message = message.expect("a message").expect("the stream goes on");
             if let Some(Item::Event(event)) = message.item {
                 told.push(event);
             }

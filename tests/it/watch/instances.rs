@@ -11,34 +11,11 @@ use tonic::Streaming;
 
 use super::follower::Follower;
 use crate::support::databases::{Database, Kind};
+use crate::support::instances::instance;
 use crate::support::shop::{Shop, W1, brisk, item, location};
 
 /// How late news may be on a machine that is busy. Nobody looks by itself within that time.
 const LATE: Duration = Duration::from_secs(10);
-
-/// Another server on a database.
-async fn instance(database: &Arc<Database>, streams: StreamSettings) -> Shop {
-    let options = ServerOptions {
-        streams,
-        ..ServerOptions::default()
-    };
-    Shop::start(database.open().await, Arc::clone(database), options).await
-}
-
-/// So many servers on one new database, with an item and locations.
-pub(super) async fn instances(kind: Kind, count: usize, location_ids: &[&str]) -> Vec<Shop> {
-    let database = Arc::new(kind.database());
-    let mut shops = Vec::new();
-    for _ in 0..count {
-        shops.push(instance(&database, brisk()).await);
-    }
-    let one = shops.first_mut().expect("at least one");
-    one.put_item(item("A")).await;
-    for id in location_ids {
-        one.put_location(location(id)).await;
-    }
-    shops
-}
 
 /// Two servers that look at logs only when they are told of news.
 async fn two_instances() -> (Shop, Shop, Arc<Database>) {

@@ -15,10 +15,10 @@ use tonic::Code;
 use tonic::transport::Channel;
 
 use super::follower::Follower;
-use super::instances::instances;
 use super::validators::{from_environment, log_of, shipment};
 use crate::support::databases::Kind;
 use crate::support::errors::assert_error;
+use crate::support::instances::instances;
 use crate::support::shop::{Shop, W1, order};
 
 /// Races at a time.

@@ -21,8 +21,8 @@ use tonic::transport::Channel;
 
 use super::control::validate;
 use super::follower::Follower;
-use super::instances::instances;
 use crate::support::databases::Kind;
+use crate::support::instances::instances;
 use crate::support::shop::{Shop, order};
 
 const LOCATIONS: [&str; 3] = ["V1", "V2", "V3"];
