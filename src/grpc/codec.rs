@@ -7,8 +7,17 @@ use std::marker::PhantomData;
 use prost::Message;
 use prost::bytes::{BufMut, Bytes};
 use tonic::Status;
-use tonic::codec::{DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::codec::{BufferSettings, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic_prost::ProstDecoder;
+
+/// Bytes that a call's buffers begin with: most messages fit, and longer ones make them grow.
+const BUFFER_BYTES: usize = 1_024;
+/// Bytes of a stream that are gathered before they are sent.
+const GATHERED_BYTES: usize = 32 * 1_024;
+
+fn buffers() -> BufferSettings {
+    BufferSettings::new(BUFFER_BYTES, GATHERED_BYTES)
+}
 
 /// What can be put on the wire.
 pub trait Spell {
@@ -123,6 +132,10 @@ impl<E: Spell> Encoder for SpellingEncoder<E> {
         message.spell(buffer);
         Ok(())
     }
+
+    fn buffer_settings(&self) -> BufferSettings {
+        buffers()
+    }
 }
 
 /// Decodes messages; bytes that are none are `INVALID_ARGUMENT`, as the caller sent them.
@@ -137,6 +150,10 @@ impl<D: Message + Default> Decoder for RefusingDecoder<D> {
         self.0
             .decode(buffer)
             .map_err(|status| super::status::undecodable(status.message()))
+    }
+
+    fn buffer_settings(&self) -> BufferSettings {
+        buffers()
     }
 }
 
