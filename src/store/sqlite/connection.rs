@@ -14,8 +14,6 @@ use super::rows::{DateTexts, SqliteRow, bind};
 /// How long a statement waits for a lock. Only a checkpoint or a backup can hold one: the lock file keeps other
 /// processes out.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Pages of the log after which a commit checkpoints. Ten times the default gave a quarter more commits a second.
-const CHECKPOINT_PAGES: i64 = 10_000;
 /// Memory for pages of each connection, in KiB below zero: room for the hot ends of every table.
 const CACHE_KIB: i64 = -65_536;
 /// Statements kept prepared: more than there are.
@@ -35,10 +33,18 @@ impl Connection {
         let connection = Self::open(path, flags)?;
         connection.set("journal_mode", "wal")?;
         connection.set("synchronous", "full")?;
-        connection.set("wal_autocheckpoint", CHECKPOINT_PAGES)?;
+        // The checkpointer sees to the log, and to what fails with it.
+        connection.set("wal_autocheckpoint", 0)?;
         if let Some(pages) = pages_max {
             connection.set("max_page_count", pages)?;
         }
+        Ok(connection)
+    }
+
+    /// Opens a file to copy its log into it.
+    pub(super) fn open_copier(path: &Path) -> Result<Self, StoreError> {
+        let connection = Self::open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        connection.set("synchronous", "full")?;
         Ok(connection)
     }
 

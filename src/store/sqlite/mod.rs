@@ -6,8 +6,9 @@
 //! it is on the disk.
 //!
 //! # What bounds it
-//! A statement's cost follows the rows that it is given. The log is checkpointed every 10,000 pages. A round runs on its
-//! caller's thread, which is to be one that may wait for the disk; reads run on threads of their own.
+//! A statement's cost follows the rows that it is given. The log is copied into the file by a thread of its own; at 10,000
+//! pages a commit copies what is left, so that the log begins anew. A round runs on its caller's thread, which is to be one
+//! that may wait for the disk; reads run on threads of their own.
 //!
 //! # Ordering
 //! The writer's mutex is the lock of every location.
@@ -32,11 +33,13 @@ use crate::domain::catalog::{Item, Location};
 use crate::domain::event::Event;
 use crate::domain::ids::{ConsumerId, EventSequence, InboundId, LineNumber, LocationId, Sequence, Sku};
 use crate::domain::inbound::Inbound;
+use checkpoint::Checkpointer;
 use connection::Connection;
 use readers::{Readers, at_once};
 
 mod apply;
 mod check;
+mod checkpoint;
 mod connection;
 mod estimates;
 mod export;
@@ -79,6 +82,7 @@ struct Writer {
     kept: Kept,
     /// Changes when another hand writes the file.
     data_version: String,
+    checkpointer: Checkpointer,
 }
 
 /// A store in one SQLite file.
@@ -115,6 +119,7 @@ impl SqliteStore {
                 connection: writer,
                 kept: Kept::default(),
                 data_version: String::new(),
+                checkpointer: Checkpointer::start(&options.path)?,
             })),
             readers,
             auditor,
@@ -154,18 +159,20 @@ fn closed() -> StoreError {
     StoreError::Unavailable("the store is closed".to_owned())
 }
 
-/// Commits what was done in the open transaction, or rolls it back.
-fn ended<T>(connection: &mut Connection, done: Result<T, StoreError>) -> Result<T, StoreError> {
-    let done = done.and_then(|done| connection.commit().map(|()| done));
-    if done.is_err() {
-        // The error says more than that of a rollback, which the next round tries again.
-        drop(connection.roll_back());
-    }
-    done
-}
-
 impl Writer {
+    /// Commits what was done in the open transaction, or rolls it back.
+    fn ended<T>(&mut self, done: Result<T, StoreError>) -> Result<T, StoreError> {
+        let done = done.and_then(|done| self.connection.commit().map(|()| done));
+        match &done {
+            Ok(_) => self.checkpointer.note_commit(&mut self.connection),
+            // The error says more than that of a rollback, which the next round tries again.
+            Err(_) => drop(self.connection.roll_back()),
+        }
+        done
+    }
+
     async fn round(&mut self, configs: &Configs, round: &mut dyn Round) -> Result<(), StoreError> {
+        self.checkpointer.check()?;
         let connection = &mut self.connection;
         connection.begin(sql::BEGIN_IMMEDIATE)?;
         let data_version = connection.pragma(open::DATA_VERSION)?;
@@ -178,6 +185,7 @@ impl Writer {
             Some(loaded) => {
                 connection.commit()?;
                 self.kept.keep(&loaded);
+                self.checkpointer.note_commit(connection);
                 Ok(())
             }
         }
@@ -306,10 +314,10 @@ impl Store for SqliteStore {
 
     async fn prune(&self, before: Instant, heard_since: Instant) -> Result<u64, StoreError> {
         let mut writer = self.writer.lock().await;
-        let connection = &mut writer.as_mut().ok_or_else(closed)?.connection;
-        connection.begin(sql::BEGIN_IMMEDIATE)?;
-        let pruned = at_once(logs::prune_in_tx(connection, before, heard_since));
-        ended(connection, pruned)
+        let writer = writer.as_mut().ok_or_else(closed)?;
+        writer.connection.begin(sql::BEGIN_IMMEDIATE)?;
+        let pruned = at_once(logs::prune_in_tx(&mut writer.connection, before, heard_since));
+        writer.ended(pruned)
     }
 
     async fn acknowledge_events(
@@ -319,10 +327,15 @@ impl Store for SqliteStore {
         now: Instant,
     ) -> Result<(), StoreError> {
         let mut writer = self.writer.lock().await;
-        let connection = &mut writer.as_mut().ok_or_else(closed)?.connection;
-        connection.begin(sql::BEGIN_IMMEDIATE)?;
-        let acknowledged = at_once(consumers::acknowledge_in_tx(connection, consumer, places, now));
-        ended(connection, acknowledged)
+        let writer = writer.as_mut().ok_or_else(closed)?;
+        writer.connection.begin(sql::BEGIN_IMMEDIATE)?;
+        let acknowledged = at_once(consumers::acknowledge_in_tx(
+            &mut writer.connection,
+            consumer,
+            places,
+            now,
+        ));
+        writer.ended(acknowledged)
     }
 
     async fn list_consumers(&self) -> Result<Vec<Consumer>, StoreError> {
@@ -374,6 +387,7 @@ impl Store for SqliteStore {
     async fn close(&self) {
         let (readers_ended, auditor_ended) = tokio::join!(self.readers.close(), self.auditor.close());
         if let Some(mut writer) = self.writer.lock().await.take() {
+            writer.checkpointer.end();
             // What is not copied into the file stays in the log, and is read from there. A checkpoint would wait for readers.
             if readers_ended && auditor_ended {
                 drop(writer.connection.pragma(open::CHECKPOINT));

@@ -2,7 +2,7 @@
 
 use super::super::tables::{Load, Table};
 use super::connection::{Connection, name_of};
-use super::{SqliteOptions, SqliteStore, apply, invariants, open, sql};
+use super::{SqliteOptions, SqliteStore, apply, checkpoint, invariants, open, sql};
 
 /// What is computed within a statement and walked there: common table expressions.
 const COMPUTED: [&str; 4] = ["at", "head", "span", "queue"];
@@ -66,7 +66,8 @@ fn every_statement_prepares() {
     let directory = tempfile::tempdir().expect("a directory");
     let mut connection = connect(&directory);
     let queries = invariants::ALL.iter().map(|invariant| invariant.broken);
-    let others = invariants::STATEMENTS.iter().chain(&open::STATEMENTS).copied();
+    let others = invariants::STATEMENTS.iter().chain(&open::STATEMENTS);
+    let others = others.chain(&checkpoint::STATEMENTS).copied();
     let statements: Vec<_> = of_rounds_and_lists().into_iter().chain(others).chain(queries).collect();
     for statement in statements {
         let prepared = connection.prepare(statement);
@@ -77,6 +78,7 @@ fn every_statement_prepares() {
     assert_eq!(declared_to_find, found);
     assert_eq!(declared(include_str!("apply.rs")), Table::ALL.len());
     assert_eq!(declared(include_str!("invariants.rs")), invariants::STATEMENTS.len());
+    assert_eq!(declared(include_str!("checkpoint.rs")), checkpoint::STATEMENTS.len());
 }
 
 /// Whether a step of a plan walks a table from its beginning.
