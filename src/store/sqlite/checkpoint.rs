@@ -129,11 +129,14 @@ mod tests {
     fn a_copy_that_failed_is_told_from_then_on() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("log.db");
-        drop(Connection::open_writer(&path, None).expect("a writer"));
+        let mut writer = Connection::open_writer(&path, None).expect("a writer");
+        let created = writer.inner().execute_batch("CREATE TABLE blobs (blob BLOB NOT NULL)");
+        created.expect("a table");
         let checkpointer = Checkpointer::start(&path).expect("a thread");
         assert!(checkpointer.check().is_ok());
-        let mut closed_to_writes = Connection::open_reader(&path).expect("a reader");
-        copy(&mut closed_to_writes, &checkpointer.failed);
+        let mut reader = Connection::open_reader(&path).expect("a reader");
+        reader.fetch("SELECT * FROM blobs").expect("no rows");
+        copy(&mut reader, &checkpointer.failed);
         assert!(checkpointer.check().is_err_and(|error| error.is_fatal()));
         checkpointer.end();
     }
