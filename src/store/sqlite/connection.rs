@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::ValueRef;
 use rusqlite::{ErrorCode, OpenFlags};
 
@@ -63,6 +64,11 @@ impl Connection {
         };
         let timeout = connection.inner.busy_timeout(BUSY_TIMEOUT);
         timeout.map_err(|error| classify("open", &error))?;
+        // Else a statement beside a partial index is prepared anew whenever other values are bound.
+        let stable = connection
+            .inner
+            .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true);
+        stable.map_err(|error| classify("open", &error))?;
         connection.inner.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
         connection.set("foreign_keys", false)?;
         connection.set("cache_size", CACHE_KIB)?;
