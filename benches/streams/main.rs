@@ -1,9 +1,9 @@
 //! What streams cost and how soon they tell, against the real server in a process of its own: the latency from the commit of a
 //! release to a subscriber, on both databases and from one instance to another; the orders that a thousand subscribers leave
-//! room for, and what a message costs the server; receipts by stream and one by one; subscribers that never read. Server and
-//! clients share the machine.
+//! room for, and what a message costs the server; receipts by stream and one by one; subscribers that never read; item pages
+//! that watch a SKU that is ordered. Server and clients share the machine.
 //!
-//! `cargo bench --bench streams -- [latency] [postgres] [instances] [subscribers] [offered] [receipts] [silent]` runs the
+//! `cargo bench --bench streams -- [latency] [postgres] [instances] [subscribers] [offered] [receipts] [silent] [pages]` runs the
 //! sections named, or all. `HOLDFAST` names another program to be measured instead of the one that was built.
 
 use std::sync::Arc;
@@ -26,6 +26,7 @@ use reader::Readers;
 use server::{Cluster, Place, Server};
 
 mod orders;
+mod pages;
 mod reader;
 mod server;
 
@@ -289,6 +290,9 @@ fn main() {
         }
         if is_asked("silent") {
             silent().await;
+        }
+        if is_asked("pages") {
+            pages::pages().await;
         }
     });
 }
