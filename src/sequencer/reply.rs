@@ -48,7 +48,7 @@ async fn give_each(answers: Vec<Answered>) {
 #[derive(Debug)]
 pub(super) struct Answers {
     collected: Vec<Answered>,
-    /// Not bounded by itself: every answer is that of a command which had a place in the queue.
+    /// Bounded by the callers, who are read by the runtime that gives them their answers.
     given: mpsc::UnboundedSender<Vec<Answered>>,
 }
 

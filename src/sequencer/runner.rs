@@ -193,6 +193,7 @@ impl Runner {
             commands.push(command);
             callers.push(Some((deadline, reply)));
         }
+        self.answers.give();
         if let Some(refill) = self.next_refill() {
             commands.push(Command::ContinueRefill(refill));
             callers.push(None);
@@ -209,7 +210,6 @@ impl Runner {
             callers.push(None);
         }
         if commands.is_empty() {
-            self.answers.give();
             return Ok(());
         }
         let decided = match self.decide_together(now, &commands).await {

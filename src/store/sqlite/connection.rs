@@ -65,10 +65,8 @@ impl Connection {
         let timeout = connection.inner.busy_timeout(BUSY_TIMEOUT);
         timeout.map_err(|error| classify("open", &error))?;
         // Else a statement beside a partial index is prepared anew whenever other values are bound.
-        let stable = connection
-            .inner
-            .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true);
-        stable.map_err(|error| classify("open", &error))?;
+        connection.configure(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+        connection.copy_log_at_end(false)?;
         connection.inner.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
         connection.set("foreign_keys", false)?;
         connection.set("cache_size", CACHE_KIB)?;
@@ -79,6 +77,16 @@ impl Connection {
     fn set(&self, pragma: &'static str, value: impl rusqlite::ToSql) -> Result<(), StoreError> {
         let set = self.inner.pragma_update(None, pragma, value);
         set.map_err(|error| classify(pragma, &error))
+    }
+
+    fn configure(&self, option: DbConfig, on: bool) -> Result<(), StoreError> {
+        let configured = self.inner.set_db_config(option, on);
+        configured.map(drop).map_err(|error| classify("open", &error))
+    }
+
+    /// Whether the log is copied and removed when this is the last connection that ends. It is not at first.
+    pub(super) fn copy_log_at_end(&self, copied: bool) -> Result<(), StoreError> {
+        self.configure(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, !copied)
     }
 
     /// The connection, for migrations.

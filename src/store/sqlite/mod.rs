@@ -13,8 +13,8 @@
 //! # Ordering
 //! The writer's mutex is the lock of every location.
 
-use std::fs::{File, TryLockError};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -105,7 +105,7 @@ impl SqliteStore {
     /// # Errors
     /// When another process has it, it is no database of Holdfast's or of a newer version, or storage fails.
     pub fn open(options: &SqliteOptions) -> Result<Self, StoreError> {
-        let lock = lock(&options.path)?;
+        let lock = open::lock(&options.path)?;
         let mut writer = Connection::open_writer(&options.path, options.pages_max)?;
         open::check_library(&mut writer)?;
         open::check_identity(&mut writer, &options.path)?;
@@ -131,35 +131,17 @@ impl SqliteStore {
     }
 }
 
-/// Locks `<path>.lock`. The lock is the process's: it goes with it, however it ends.
-fn lock(path: &Path) -> Result<File, StoreError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    let lock_path = PathBuf::from(name);
-    let said = |error: &std::io::Error| StoreError::Storage(format!("{}: {error}", lock_path.display()));
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&lock_path)
-        .map_err(|error| said(&error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            let path = path.display();
-            Err(StoreError::Unavailable(format!(
-                "{path} is in use by another process: one process serves one file"
-            )))
-        }
-        Err(TryLockError::Error(error)) => Err(said(&error)),
-    }
-}
-
 fn closed() -> StoreError {
     StoreError::Unavailable("the store is closed".to_owned())
 }
 
 impl Writer {
+    /// Begins a transaction that holds the write lock.
+    fn begin(&mut self) -> Result<(), StoreError> {
+        self.checkpointer.check()?;
+        self.connection.begin(sql::BEGIN_IMMEDIATE)
+    }
+
     /// Commits what was done in the open transaction, or rolls it back.
     fn ended<T>(&mut self, done: Result<T, StoreError>) -> Result<T, StoreError> {
         let done = done.and_then(|done| self.connection.commit().map(|()| done));
@@ -172,9 +154,8 @@ impl Writer {
     }
 
     async fn round(&mut self, configs: &Configs, round: &mut dyn Round) -> Result<(), StoreError> {
-        self.checkpointer.check()?;
+        self.begin()?;
         let connection = &mut self.connection;
-        connection.begin(sql::BEGIN_IMMEDIATE)?;
         let data_version = connection.pragma(open::DATA_VERSION)?;
         if data_version != self.data_version {
             self.kept.forget();
@@ -315,7 +296,7 @@ impl Store for SqliteStore {
     async fn prune(&self, before: Instant, heard_since: Instant) -> Result<u64, StoreError> {
         let mut writer = self.writer.lock().await;
         let writer = writer.as_mut().ok_or_else(closed)?;
-        writer.connection.begin(sql::BEGIN_IMMEDIATE)?;
+        writer.begin()?;
         let pruned = at_once(logs::prune_in_tx(&mut writer.connection, before, heard_since));
         writer.ended(pruned)
     }
@@ -328,7 +309,7 @@ impl Store for SqliteStore {
     ) -> Result<(), StoreError> {
         let mut writer = self.writer.lock().await;
         let writer = writer.as_mut().ok_or_else(closed)?;
-        writer.connection.begin(sql::BEGIN_IMMEDIATE)?;
+        writer.begin()?;
         let acknowledged = at_once(consumers::acknowledge_in_tx(
             &mut writer.connection,
             consumer,
@@ -387,10 +368,10 @@ impl Store for SqliteStore {
     async fn close(&self) {
         let (readers_ended, auditor_ended) = tokio::join!(self.readers.close(), self.auditor.close());
         if let Some(mut writer) = self.writer.lock().await.take() {
-            writer.checkpointer.end();
+            let is_sound = writer.checkpointer.end().is_ok();
             // What is not copied into the file stays in the log, and is read from there. A checkpoint would wait for readers.
-            if readers_ended && auditor_ended {
-                drop(writer.connection.pragma(open::CHECKPOINT));
+            if readers_ended && auditor_ended && is_sound && writer.connection.pragma(open::CHECKPOINT).is_ok() {
+                drop(writer.connection.copy_log_at_end(true));
             }
             drop(writer.connection.close());
         }

@@ -1,6 +1,7 @@
 //! What is checked and made before a file is used.
 
-use std::path::Path;
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
 
 use rusqlite::OptionalExtension as _;
 use sqlx::migrate::{Migration, Migrator};
@@ -81,6 +82,30 @@ UPDATE meta SET epoch = ?1";
 /// Copies the log into the file.
 pub(super) const CHECKPOINT: &str = "-- checkpoint
 PRAGMA wal_checkpoint(TRUNCATE)";
+
+/// Locks `<path>.lock`. The lock is the process's: it goes with it, however it ends.
+pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let lock_path = PathBuf::from(name);
+    let said = |error: &std::io::Error| StoreError::Storage(format!("{}: {error}", lock_path.display()));
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&lock_path)
+        .map_err(|error| said(&error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            let path = path.display();
+            Err(StoreError::Unavailable(format!(
+                "{path} is in use by another process: one process serves one file"
+            )))
+        }
+        Err(TryLockError::Error(error)) => Err(said(&error)),
+    }
+}
 
 /// Checks that the library is new enough.
 pub(super) fn check_library(connection: &mut Connection) -> Result<(), StoreError> {

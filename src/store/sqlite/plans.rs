@@ -81,6 +81,27 @@ fn every_statement_prepares() {
     assert_eq!(declared(include_str!("checkpoint.rs")), checkpoint::STATEMENTS.len());
 }
 
+#[test]
+fn the_library_is_compiled_as_the_configuration_says() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let options = connect(&directory)
+        .inner()
+        .prepare("PRAGMA compile_options")
+        .map(|mut asked| {
+            let options = asked.query_map([], |row| row.get::<_, String>(0));
+            options
+                .expect("options")
+                .map(|option| option.expect("a text"))
+                .collect::<Vec<_>>()
+        });
+    let options = options.expect("options");
+    let has = |name: &str| options.iter().any(|option| option.starts_with(name));
+    assert!(
+        has("OMIT_SHARED_CACHE") && !has("ENABLE_API_ARMOR") && !has("ENABLE_MEMORY_MANAGEMENT"),
+        "{options:?}"
+    );
+}
+
 /// Whether a step of a plan walks a table from its beginning.
 fn walks_a_table(step: &str) -> bool {
     let Some(scanned) = step.strip_prefix("SCAN ") else {
