@@ -31,6 +31,8 @@ use crate::support::postgres::{self, Postgres};
 const COMMANDS: usize = 1_500;
 /// Commands of one episode, which begins with nothing.
 const EPISODE_COMMANDS: usize = 300;
+/// Episodes that share a database. The locations of all have days to begin, of which some hundreds are told at once.
+const EPISODES_OF_A_DATABASE: usize = 100;
 /// Threads that send rounds to each instance: as many as it has lanes, and more that wait for one.
 const SENDERS_EACH: usize = 3;
 /// One round of so many is sent to both instances at once.
@@ -296,15 +298,18 @@ fn two_instances_that_take_turns_agree_with_the_model() {
 
 #[test]
 fn two_instances_at_once_agree_with_the_model() {
-    let database = Postgres::database();
-    let mut instances = Instances::on(&database);
     let seed = seed();
     let mut numbers = Numbers(seed);
-    for number in 0..commands().div_ceil(EPISODE_COMMANDS) {
-        let script = numbers.case(EPISODE_COMMANDS).script(&format!("E{seed}-{number}-"));
-        instances.forget();
-        let outcome = episode(&mut instances, &script);
-        assert_eq!(outcome, Ok(()), "seed {seed}, episode {number}");
+    let episodes: Vec<_> = (0..commands().div_ceil(EPISODE_COMMANDS)).collect();
+    for episodes in episodes.chunks(EPISODES_OF_A_DATABASE) {
+        let database = Postgres::database();
+        let mut instances = Instances::on(&database);
+        for number in episodes {
+            let script = numbers.case(EPISODE_COMMANDS).script(&format!("E{seed}-{number}-"));
+            instances.forget();
+            let outcome = episode(&mut instances, &script);
+            assert_eq!(outcome, Ok(()), "seed {seed}, episode {number}");
+        }
+        instances.end(&database);
     }
-    instances.end(&database);
 }

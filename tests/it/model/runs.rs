@@ -29,12 +29,21 @@ pub(super) fn run(system: &mut dyn System, ids: &Ids, rounds: &[Batch]) -> Run {
     (outcomes, Observer::look(system, ids, now), logs(system, ids))
 }
 
+/// What a store tells at once of what is to be estimated, of locations and of queues.
+const TOLD_MAX: usize = 500;
+
 /// Takes every step of what waits to be estimated anew, until nothing does.
 pub(super) fn settle(system: &mut dyn System, ids: &Ids, now: Instant) -> Result<(), String> {
     for _ in 0..STEPS_MAX {
-        let waiting = system.to_estimate(now).into_iter();
-        let own = waiting.filter(|one| ids.locations.contains(&one.location_id));
+        let waiting = system.to_estimate(now);
+        let is_cut = waiting.len() >= TOLD_MAX;
+        let own = waiting
+            .into_iter()
+            .filter(|one| ids.locations.contains(&one.location_id));
         let steps: Vec<_> = own.map(Command::Reestimate).collect();
+        if steps.is_empty() && is_cut {
+            return Err("what waits elsewhere may hide what waits here".to_owned());
+        }
         if steps.is_empty() {
             return Ok(());
         }
