@@ -129,10 +129,14 @@ fn location_of(ws: &WorkingSet, location_id: &LocationId) -> Result<Index<Locati
         .ok_or_else(|| Rejection::UnknownLocation(location_id.clone()))
 }
 
-fn order_of(ws: &WorkingSet, order_id: &OrderId) -> Result<Index<OrderSlot>, Rejection> {
-    ws.orders
-        .find(order_id)
-        .ok_or_else(|| Rejection::UnknownOrder(order_id.clone()))
+/// The order that a command names. One that was placed elsewhere after it was looked for, and was loaded for the queue that
+/// it stands in, is to be looked for again.
+fn order_of(ws: &mut WorkingSet, order_id: &OrderId) -> Result<Index<OrderSlot>, Rejection> {
+    let found = ws.orders.find(order_id);
+    if found.is_some_and(|order| ws.orders.get(order).is_bystander) {
+        ws.missing.named.push(order_id.clone());
+    }
+    found.ok_or_else(|| Rejection::UnknownOrder(order_id.clone()))
 }
 
 /// The counters of SKUs, each settled.

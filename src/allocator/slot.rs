@@ -166,6 +166,8 @@ pub struct OrderSlot {
     pub units_ahead: Vec<Units>,
     /// For each line, how many older lines lack units; empty unless a reader asked for them.
     pub lines_ahead: Vec<i64>,
+    /// Whether it was loaded for what it waits for or holds, and not by its id: what is kept for its repeats is not here.
+    pub is_bystander: bool,
     /// The calendar that its promise was made with; `None` unless a reader asked for it and it is stored.
     pub calendar: Option<Calendar>,
 }
@@ -177,6 +179,7 @@ impl OrderSlot {
             location,
             order,
             changed_lines: Vec::new(),
+            is_bystander: false,
             units_ahead: Vec::new(),
             lines_ahead: Vec::new(),
             calendar: None,

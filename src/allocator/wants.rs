@@ -21,6 +21,8 @@ pub struct Wants {
     pub holders: Vec<(LocationId, Sku)>,
     /// Counters that the commands did not name.
     pub stocks: Vec<(LocationId, Sku)>,
+    /// Orders that a command names and that were not there when they were looked for by their ids.
+    pub named: Vec<OrderId>,
     /// Loaded orders of which units ahead are to be told. Only readers ask: it costs a walk along the queue.
     pub ahead: Vec<OrderId>,
     /// Lines of queues that are estimated anew, each with how many from where its walk is.
@@ -50,6 +52,8 @@ impl Wants {
         settle(&mut self.inbounds);
         settle(&mut self.holders);
         settle(&mut self.stocks);
+        self.named.extend_from_slice(&other.named);
+        settle(&mut self.named);
         self.ahead.extend_from_slice(&other.ahead);
         settle(&mut self.ahead);
         self.explained.extend_from_slice(&other.explained);

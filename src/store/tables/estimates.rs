@@ -75,7 +75,7 @@ impl<D: Database> Loader<'_, D> {
             let is_last = i64::try_from(lines.len()).is_ok_and(|came| came < wanted);
             places.extend(self.cut(stock, WaitingPage { lines, is_last }, &mut changes_left));
         }
-        self.load_orders_at(&places).await.map(drop)
+        self.load_bystanders_at(&places).await
     }
 
     /// Notes a page of a queue on its counters, as far as this round takes it; answers the orders that will change.
@@ -142,7 +142,7 @@ impl<D: Database> Loader<'_, D> {
         for row in &self.find(Load::ListOpenOrders, &given).await? {
             places.insert((key, Cells::new(row, "orders", 2).int(0, "sequence")?));
         }
-        self.load_orders_at(&places).await?;
+        self.load_bystanders_at(&places).await?;
         Ok(LocationPage {
             stocks: Vec::new(),
             orders: places.iter().filter_map(|place| self.order_at(*place)).collect(),

@@ -208,6 +208,14 @@ impl<'a, D: Database> Loader<'a, D> {
         Ok(indexes)
     }
 
+    /// Loads orders that no command may have named.
+    pub(super) async fn load_bystanders_at(&mut self, places: &BTreeSet<PlaceKey>) -> Result<(), StoreError> {
+        for order in self.load_orders_at(places).await? {
+            self.loaded.ws.orders.note(order).is_bystander = true;
+        }
+        Ok(())
+    }
+
     /// Loads the items of lines whose key stands in the fourth column, unless they are loaded.
     pub(super) async fn load_items_of(
         &mut self,

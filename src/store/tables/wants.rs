@@ -32,7 +32,7 @@ impl<D: Database> Loader<'_, D> {
             .map(|(place, _)| *place)
             .chain(holders)
             .collect();
-        self.load_orders_at(&places).await.map(drop)?;
+        self.load_bystanders_at(&places).await?;
         for (stock, lines) in heads {
             self.set_queue(wants, stock, &lines)?;
         }

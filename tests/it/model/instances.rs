@@ -17,6 +17,7 @@ use holdfast::domain::ids::{EventSequence, LocationId};
 use holdfast::domain::rejection::Rejection;
 use holdfast::sequencer::round::{CommandRound, Outcome};
 use holdfast::store::{Round, Store, Verdict, lane_of};
+use sqlx::{Connection as _, PgConnection};
 
 use super::commands::{Batch, Script};
 use super::properties::{from_environment, random_seed};
@@ -24,7 +25,9 @@ use super::reference::Model;
 use super::runner::{Memory, Numbers, outcome_of, plain_outcome, run_on, same_state};
 use super::runs::settle;
 use super::system::{Observer, StoreSystem, System};
-use crate::conformance::warehouse::{accepted, put_item, put_location_at, reserve_at};
+use crate::conformance::warehouse::{
+    accepted, cancel, put_item, put_location, put_location_at, receive, reserve, reserve_at,
+};
 use crate::support::postgres::{self, Postgres};
 
 /// Commands of each test when nobody asks for more.
@@ -285,6 +288,51 @@ async fn an_item_that_another_instance_put_is_seen_at_every_location() {
             panic!("{answers:?}");
         };
         assert_eq!(answer.order.lines[0].basis.safety_shortfall.get(), 7, "{id}");
+    }
+}
+
+/// An order that is placed after another instance looked for it, and before that one has the lock, is found in its queue: what
+/// is kept for its repeats is then looked for too.
+#[tokio::test]
+async fn a_cancel_that_is_repeated_while_its_order_is_placed_has_one_effect() {
+    let database = Postgres::database();
+    let (one, other) = (postgres::open(&database).await, postgres::open(&database).await);
+    accepted(&one, &[put_location(), put_item("A", 0)]).await;
+    // The receipt of the second round loads the order for its queue.
+    let placed = [reserve("o1", &[("A", 6)]), cancel("o1", Some("c1"), &[(1, 2)])];
+    let repeated = [cancel("o1", Some("c1"), &[(1, 2)]), receive("r1", &[("A", 1)])];
+    let (mut holder, mut watcher) = (database.connect().await, database.connect().await);
+    let mut held = holder.begin().await.expect("a transaction");
+    let lock = sqlx::query("SELECT FROM location_numbers FOR UPDATE");
+    lock.execute(&mut *held).await.expect("the lock");
+    let released = async {
+        waiting(&mut watcher, 2).await;
+        held.rollback().await.expect("it is given back");
+    };
+    let second = async {
+        let mut watcher = database.connect().await;
+        waiting(&mut watcher, 1).await;
+        accepted(&other, &repeated).await
+    };
+    let (_, answers, ()) = tokio::join!(accepted(&one, &placed), second, released);
+    let Some(Answer::Order(answer)) = answers.first() else {
+        panic!("{answers:?}");
+    };
+    assert!(answer.replayed, "{answer:?}");
+    assert_eq!(answer.order.lines[0].cancelled.get(), 2);
+}
+
+/// Waits until so many rounds wait for a lock.
+async fn waiting(watcher: &mut PgConnection, rounds: i64) {
+    let counted = "SELECT count(*) >= $1 FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while !sqlx::query_scalar::<_, bool>(counted)
+        .bind(rounds)
+        .fetch_one(&mut *watcher)
+        .await
+        .expect("an answer")
+    {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
 }
 
