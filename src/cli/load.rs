@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, watch};
 use super::output::Palette;
 use crate::clock::monotonic;
 
+mod answers;
 mod caller;
 mod cpu;
 mod plan;

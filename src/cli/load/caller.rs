@@ -10,17 +10,16 @@ use rand::rngs::SmallRng;
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use tonic::client::Grpc;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
-use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
-use tonic_health::pb::health_client::HealthClient;
+use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
+use super::answers::{Quoted, Received, Reserved, call};
 use super::plan::{Call, Plan, Window};
 use super::tally::{Answer, Tally};
 use crate::clock::monotonic;
-use crate::proto::holdfast::v1::checkout_service_client::CheckoutServiceClient;
-use crate::proto::holdfast::v1::warehouse_service_client::WarehouseServiceClient;
 use crate::proto::holdfast::v1::{
     QuoteRequest, QuoteRequestLine, ReceiptLine, ReceiveStockRequest, ReserveLine, ReserveRequest,
 };
@@ -96,29 +95,17 @@ pub(super) async fn connect(endpoint: &str, in_flight: usize) -> Result<Channel>
         .with_context(|| format!("cannot connect to {endpoint}"))
 }
 
-enum Client {
-    Reserve(CheckoutServiceClient<Channel>),
-    Health(HealthClient<Channel>),
-    Receive(WarehouseServiceClient<Channel>),
-    Quote(CheckoutServiceClient<Channel>),
-}
-
 /// One caller.
 struct Caller {
     plan: Arc<Plan>,
-    client: Client,
+    client: Grpc<Channel>,
     rng: SmallRng,
 }
 
 impl Caller {
     fn new(plan: &Arc<Plan>, channel: Channel) -> Self {
         Self {
-            client: match plan.args.call {
-                Call::Reserve => Client::Reserve(CheckoutServiceClient::new(channel)),
-                Call::Health => Client::Health(HealthClient::new(channel)),
-                Call::Receive => Client::Receive(WarehouseServiceClient::new(channel)),
-                Call::Quote => Client::Quote(CheckoutServiceClient::new(channel)),
-            },
+            client: Grpc::new(channel),
             plan: Arc::clone(plan),
             rng: SmallRng::from_os_rng(),
         }
@@ -148,9 +135,10 @@ impl Caller {
         let location_id = self.plan.args.location.clone();
         let lines = 0..self.plan.args.lines;
         let mut draw = || (self.plan.draw_sku(&mut self.rng), 1);
-        match &mut self.client {
-            Client::Health(client) => health(client).await,
-            Client::Reserve(client) => {
+        let client = &mut self.client;
+        match self.plan.args.call {
+            Call::Health => health(client).await,
+            Call::Reserve => {
                 let line = |(sku, quantity)| ReserveLine {
                     sku,
                     quantity,
@@ -164,7 +152,7 @@ impl Caller {
                 };
                 reserve(client, request).await
             }
-            Client::Receive(client) => {
+            Call::Receive => {
                 let line = |(sku, quantity)| ReceiptLine { sku, quantity };
                 let request = ReceiveStockRequest {
                     location_id,
@@ -174,7 +162,7 @@ impl Caller {
                 };
                 receive(client, request).await
             }
-            Client::Quote(client) => {
+            Call::Quote => {
                 let line = |(sku, quantity)| QuoteRequestLine { sku, quantity };
                 let lines = lines.map(|_| line(draw())).collect();
                 quote(client, QuoteRequest { location_id, lines }).await
@@ -183,8 +171,9 @@ impl Caller {
     }
 }
 
-async fn health(client: &mut HealthClient<Channel>) -> Result<Answer, Status> {
-    let answer = client.check(HealthCheckRequest::default()).await?.into_inner();
+async fn health(client: &mut Grpc<Channel>) -> Result<Answer, Status> {
+    let request = HealthCheckRequest::default();
+    let answer: HealthCheckResponse = call(client, "/grpc.health.v1.Health/Check", request).await?;
     let is_serving = answer.status() == ServingStatus::Serving;
     Ok(Answer {
         unique_number: None,
@@ -192,10 +181,10 @@ async fn health(client: &mut HealthClient<Channel>) -> Result<Answer, Status> {
     })
 }
 
-async fn reserve(client: &mut CheckoutServiceClient<Channel>, request: ReserveRequest) -> Result<Answer, Status> {
+async fn reserve(client: &mut Grpc<Channel>, request: ReserveRequest) -> Result<Answer, Status> {
     // The answer is compared with the id alone: keeping the request would cost a copy of every line.
     let id = request.order_id.clone();
-    let answer = client.reserve(request).await?.into_inner();
+    let answer: Reserved = call(client, "/holdfast.v1.CheckoutService/Reserve", request).await?;
     let order = answer.order.unwrap_or_default();
     let is_right = order.order_id == id && !answer.replayed && order.promised_ship_date.is_some();
     Ok(Answer {
@@ -204,9 +193,9 @@ async fn reserve(client: &mut CheckoutServiceClient<Channel>, request: ReserveRe
     })
 }
 
-async fn receive(client: &mut WarehouseServiceClient<Channel>, request: ReceiveStockRequest) -> Result<Answer, Status> {
+async fn receive(client: &mut Grpc<Channel>, request: ReceiveStockRequest) -> Result<Answer, Status> {
     let id = request.receipt_id.clone();
-    let answer = client.receive_stock(request).await?.into_inner();
+    let answer: Received = call(client, "/holdfast.v1.WarehouseService/ReceiveStock", request).await?;
     let is_right = answer.receipt_id == id && !answer.replayed;
     Ok(Answer {
         unique_number: Some(answer.event_sequence),
@@ -214,13 +203,15 @@ async fn receive(client: &mut WarehouseServiceClient<Channel>, request: ReceiveS
     })
 }
 
-async fn quote(client: &mut CheckoutServiceClient<Channel>, request: QuoteRequest) -> Result<Answer, Status> {
+async fn quote(client: &mut Grpc<Channel>, request: QuoteRequest) -> Result<Answer, Status> {
     let lines = request.lines.len();
-    let answer = client.quote(request).await?.into_inner();
-    let quoted = answer.quote.unwrap_or_default().lines.len();
+    let answer: Quoted = call(client, "/holdfast.v1.CheckoutService/Quote", request).await?;
+    let quote = answer.quote.unwrap_or_default();
+    let quoted = quote.lines.len();
+    let is_right = quoted == lines && quote.promised_ship_date.is_some();
     Ok(Answer {
         unique_number: None,
-        fault: (quoted != lines).then(|| format!("{lines} lines were answered with {quoted}")),
+        fault: (!is_right).then(|| format!("{lines} lines were answered with {quoted}, or without a date")),
     })
 }
 
