@@ -12,7 +12,7 @@ use super::money::{Amount, Currency, Money};
 use super::order::{Basis, Parcel, Recipient, Terms};
 use super::quantity::{Quantity, Units};
 use super::risk::RiskChanged;
-use super::{Date, Instant};
+use super::{Date, Instant, date_text};
 
 /// One event of a location's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,6 +129,7 @@ pub struct OrderPlaced {
     /// Its place.
     pub sequence: Sequence,
     /// The date fixed.
+    #[serde(with = "date_text")]
     pub promised_ship_date: Date,
     /// The calendar it was fixed with.
     pub calendar_version: i64,
@@ -156,8 +157,10 @@ pub struct PlacedLine {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<Amount>,
     /// When its units would be ready.
+    #[serde(with = "date_text")]
     pub ready_date: Date,
     /// When it would ship if it shipped alone.
+    #[serde(with = "date_text")]
     pub promised_ship_date: Date,
     /// What the promise was based on.
     pub basis: Basis,
@@ -201,8 +204,10 @@ pub struct OrderReleased {
     /// Why.
     pub cause: ReleaseCause,
     /// By when it must ship.
+    #[serde(with = "date_text")]
     pub ship_by_date: Date,
     /// The date promised to the customer.
+    #[serde(with = "date_text")]
     pub promised_ship_date: Date,
     /// Whom a picker packs for.
     #[serde(default, skip_serializing_if = "Recipient::is_nobody")]

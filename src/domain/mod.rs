@@ -26,6 +26,7 @@
 
 pub mod calendar;
 pub mod catalog;
+mod date_text;
 pub mod event;
 pub mod ids;
 pub mod inbound;

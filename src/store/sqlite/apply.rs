@@ -1,8 +1,23 @@
-//! Writes what a round changed: a prepared statement a table, run for each of its rows, and counted.
+//! Writes what a round changed: prepared statements of each table, run for its rows, and counted.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use super::super::StoreError;
 use super::super::tables::{Changes, Table};
 use super::connection::{Connection, name_of};
+
+/// How many rows a statement inserts at once. A quarter of the cost of a row is that of its statement; of more rows a
+/// statement only gets longer.
+pub(super) const ROWS_AT_ONCE: usize = 16;
+
+/// For each table that rows are inserted into, the statement of several rows.
+static AT_ONCE: LazyLock<BTreeMap<Table, String>> = LazyLock::new(|| {
+    let texts = Table::ALL
+        .into_iter()
+        .map(|table| (table, at_once(text(table), table.columns().len())));
+    texts.filter_map(|(table, text)| Some((table, text?))).collect()
+});
 
 impl Connection {
     /// Writes changes in the transaction that they were loaded in.
@@ -10,7 +25,7 @@ impl Connection {
         for table in Table::ALL {
             let Some(rows) = changes.rows(table) else { continue };
             let statement = text(table);
-            let touched = self.execute_each(statement, rows)?;
+            let touched = self.execute_each(statement, text_at_once(table), rows)?;
             let expected = u64::try_from(rows.count()).unwrap_or(u64::MAX);
             // How many lines are cut off is not known.
             if touched != expected && table != Table::InboundCuts {
@@ -47,6 +62,27 @@ pub(super) const fn text(table: Table) -> &'static str {
         Table::Events => INSERT_EVENTS,
         Table::Days => PUT_DAYS,
     }
+}
+
+/// The text of a statement that inserts [`ROWS_AT_ONCE`] rows of a table, if it is one that rows are inserted into.
+pub(super) fn text_at_once(table: Table) -> Option<&'static str> {
+    AT_ONCE.get(&table).map(String::as_str)
+}
+
+/// An insertion of one row, made one of several: its values are repeated, with numbers that go on.
+fn at_once(text: &str, columns: usize) -> Option<String> {
+    let (head, rest) = text.split_once("VALUES (")?;
+    let (values, tail) = rest.split_once(')')?;
+    let rows = (0..ROWS_AT_ONCE).map(|row| format!("({})", renumbered(values, row.saturating_mul(columns))));
+    Some(format!("{head}VALUES {}{tail}", rows.collect::<Vec<_>>().join(", ")))
+}
+
+fn renumbered(values: &str, by: usize) -> String {
+    let renumbered = values.split(", ").map(|value| {
+        let number = value.strip_prefix('?').and_then(|number| number.parse::<usize>().ok());
+        number.map_or_else(|| value.to_owned(), |number| format!("?{}", number.saturating_add(by)))
+    });
+    renumbered.collect::<Vec<_>>().join(", ")
 }
 
 const PUT_LOCATIONS: &str = "-- put_locations
@@ -133,3 +169,17 @@ const PUT_DAYS: &str = "-- put_days
 INSERT INTO estimated_days (location_key, begun_at_us, next_at_us, pending_walk) VALUES (?1, ?2, ?3, ?4)
 ON CONFLICT (location_key) DO UPDATE SET
     begun_at_us = excluded.begun_at_us, next_at_us = excluded.next_at_us, pending_walk = excluded.pending_walk";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_insertion_of_several_rows_numbers_their_values_one_after_the_other() {
+        let one = "-- put\nINSERT INTO t (a, b, c) VALUES (?1, ?2, 1)\nON CONFLICT (a) DO UPDATE SET b = excluded.b";
+        let several = at_once(one, 2).expect("an insertion");
+        assert!(several.starts_with("-- put\nINSERT INTO t (a, b, c) VALUES (?1, ?2, 1), (?3, ?4, 1), (?5, ?6, 1), "));
+        assert!(several.ends_with("(?31, ?32, 1)\nON CONFLICT (a) DO UPDATE SET b = excluded.b"));
+        assert_eq!(at_once("-- cut\nDELETE FROM t WHERE a = ?1", 1), None);
+    }
+}

@@ -1,5 +1,6 @@
 //! One connection: how it is opened, how statements are run on it, and what their failures mean.
 
+use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use rusqlite::{ErrorCode, OpenFlags};
 use super::super::StoreError;
 use super::super::tables::Found;
 use super::super::tables::rows::{Kind, Rows};
+use super::apply::ROWS_AT_ONCE;
 use super::rows::{DateTexts, SqliteRow, bind};
 
 /// How long a statement waits for a lock. Only a checkpoint or a backup can hold one: the lock file keeps other
@@ -131,17 +133,21 @@ impl Connection {
         self.find_each(statement, &nothing()).map(drop)
     }
 
-    /// Runs a statement for each of some rows, and answers how many rows of the database it touched.
-    pub(super) fn execute_each(&mut self, statement: &'static str, rows: &Rows) -> Result<u64, StoreError> {
+    /// Runs a statement for each of some rows, and answers how many rows of the database it touched. With another one that
+    /// does the same for several rows it is run for those that are left over.
+    pub(super) fn execute_each(
+        &mut self,
+        statement: &'static str,
+        at_once: Option<&'static str>,
+        rows: &Rows,
+    ) -> Result<u64, StoreError> {
+        let count = rows.count();
+        let together = at_once.map_or(0, |_| count.saturating_sub(count % ROWS_AT_ONCE));
         let executed = || {
-            let mut prepared = self.inner.prepare_cached(statement)?;
-            let (mut touched, mut dates) = (0_u64, DateTexts::default());
-            for row in 0..rows.count() {
-                bind(&mut prepared, rows, row, &mut dates)?;
-                let changed = prepared.raw_execute()?;
-                touched = touched.saturating_add(u64::try_from(changed).unwrap_or(u64::MAX));
-            }
-            Ok(touched)
+            let several = at_once.map(|statement| run_rows(&self.inner, statement, rows, 0..together, ROWS_AT_ONCE));
+            let several = several.transpose()?.unwrap_or(0);
+            let single = run_rows(&self.inner, statement, rows, together..count, 1)?;
+            Ok(several.saturating_add(single))
         };
         executed().map_err(|error| classify(statement, &error))
     }
@@ -157,7 +163,7 @@ impl Connection {
             let (mut found, mut dates) = (Vec::new(), DateTexts::default());
             let columns = prepared.column_count();
             for at in 0..rows.count() {
-                bind(&mut prepared, rows, at, &mut dates)?;
+                bind(&mut prepared, rows, (at, at.checked_sub(1)), 0, &mut dates)?;
                 let mut answers = prepared.raw_query().mapped(|row| SqliteRow::of(row, columns));
                 answers.try_for_each(|row| row.map(|row| found.push(Found { at, row })))?;
             }
@@ -210,6 +216,28 @@ impl Connection {
     pub(super) fn close(self) -> Result<(), StoreError> {
         self.inner.close().map_err(|(_, error)| classify("close", &error))
     }
+}
+
+/// Runs a statement for a range of rows, so many at a time, and answers how many rows of the database it touched.
+fn run_rows(
+    connection: &rusqlite::Connection,
+    statement: &'static str,
+    rows: &Rows,
+    range: Range<usize>,
+    at_once: usize,
+) -> Result<u64, rusqlite::Error> {
+    let (mut prepared, mut dates) = (connection.prepare_cached(statement)?, DateTexts::default());
+    let mut touched = 0_u64;
+    for (row, position) in range.clone().zip((0..at_once).cycle()) {
+        // The parameters hold what they were given for the rows before.
+        let before = row.checked_sub(at_once).filter(|before| range.contains(before));
+        bind(&mut prepared, rows, (row, before), position, &mut dates)?;
+        if position.saturating_add(1) == at_once {
+            let changed = prepared.raw_execute()?;
+            touched = touched.saturating_add(u64::try_from(changed).unwrap_or(u64::MAX));
+        }
+    }
+    Ok(touched)
 }
 
 /// The one row of a statement that is given nothing.

@@ -191,7 +191,7 @@ pub(super) fn check_durability(connection: &mut Connection) -> Result<(), StoreE
 pub(super) fn epoch(connection: &mut Connection, drawn: i64) -> Result<u64, StoreError> {
     let mut rows = Rows::new(&[Kind::Int]);
     rows.row().int(drawn).end();
-    connection.execute_each(DRAW_EPOCH, &rows)?;
+    connection.execute_each(DRAW_EPOCH, None, &rows)?;
     let rows = connection.fetch(LOAD_EPOCH)?;
     let epoch = rows
         .first()
@@ -205,7 +205,7 @@ pub(super) fn epoch(connection: &mut Connection, drawn: i64) -> Result<u64, Stor
 pub(super) fn renew_epoch(connection: &mut Connection, drawn: i64) -> Result<(), StoreError> {
     let mut rows = Rows::new(&[Kind::Int]);
     rows.row().int(drawn).end();
-    connection.execute_each(PUT_EPOCH, &rows).map(drop)
+    connection.execute_each(PUT_EPOCH, None, &rows).map(drop)
 }
 
 /// Every statement, for the test that prepares them.

@@ -50,14 +50,20 @@ impl Row for SqliteRow {
 /// Texts of dates: a round has few of them, many times.
 pub(super) type DateTexts = HashMap<Date, String>;
 
-/// Binds a row to a statement's parameters.
+/// Binds a row to a statement's parameters, those of its row at a position. What the parameters hold already, of the row
+/// before, is left.
 pub(super) fn bind(
     statement: &mut Statement<'_>,
     rows: &Rows,
-    row: usize,
+    (row, before): (usize, Option<usize>),
+    position: usize,
     dates: &mut DateTexts,
 ) -> Result<(), rusqlite::Error> {
-    for (parameter, column) in (1..).zip(rows.columns()) {
+    let first = position.saturating_mul(rows.columns().len()).saturating_add(1);
+    for (parameter, column) in (first..).zip(rows.columns()) {
+        if before.is_some_and(|before| column.is_same(before, row)) {
+            continue;
+        }
         match column {
             Column::Ints(cells) => statement.raw_bind_parameter(parameter, cells.get(row).copied().flatten())?,
             Column::Texts(cells) => statement.raw_bind_parameter(parameter, cells.get(row))?,

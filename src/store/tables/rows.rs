@@ -30,6 +30,17 @@ pub(in crate::store) enum Column {
     Dates(Vec<Option<Date>>),
 }
 
+impl Column {
+    /// Whether two rows are known to have the same cell. Of texts only absent ones are.
+    pub(in crate::store) fn is_same(&self, one: usize, other: usize) -> bool {
+        match self {
+            Self::Ints(cells) => cells.get(one) == cells.get(other),
+            Self::Dates(cells) => cells.get(one) == cells.get(other),
+            Self::Texts(cells) => cells.get(one).is_none() && cells.get(other).is_none(),
+        }
+    }
+}
+
 /// Texts end to end.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Texts {
