@@ -3,7 +3,7 @@
 //!
 //! # Shape
 //! Callers put commands into a bounded [`queue`]; one [`runner`] takes what is there, up to a limit, and never waits
-//! for company. One command is a round of one; there is no second path. A [`round`] is the pure function that the store
+//! for company beyond letting other threads of its core go first. One command is a round of one; there is no second path. A [`round`] is the pure function that the store
 //! runs.
 //!
 //! # What bounds it

@@ -39,6 +39,9 @@ pub(super) const REST: Duration = Duration::from_millis(50);
 
 /// How long it rests when all that it has was put off.
 const PUT_OFF_REST: Duration = Duration::from_millis(1);
+/// How often a round lets other threads of its core go first.
+const GIVES_WAY_MAX: usize = 4;
+
 /// Runs rounds until it is stopped and its queue is empty.
 #[derive(Debug)]
 pub struct Runner {
@@ -141,7 +144,7 @@ impl Runner {
         if taken.is_empty() && self.refills.is_empty() {
             tokio::select! {
                 biased;
-                _ = self.queue.recv_many(&mut taken, self.limits.round_commands_max) => {}
+                _ = self.queue.recv_many(&mut taken, self.limits.round_commands_max) => self.gather(&mut taken),
                 () = self.sweep.wait() => {}
                 () = self.estimates.wait() => {}
                 () = self.stop.cancelled(), if !self.queue.is_closed() => {
@@ -150,14 +153,34 @@ impl Runner {
                 }
             }
         } else {
-            while taken.len() < self.limits.round_commands_max
-                && let Ok(submission) = self.queue.try_recv()
-            {
-                taken.push(submission);
-            }
+            self.take_queued(&mut taken);
         }
         let done = taken.is_empty() && self.queue.is_closed() && self.queue.is_empty();
         (!done).then_some(taken)
+    }
+
+    /// Adds what is queued meanwhile, as long as something is. Where callers' threads share the cores with this one they are
+    /// let go first, so that a round carries more; where nobody waits for the core this takes no time. A lone command waits
+    /// for nobody.
+    fn gather(&mut self, taken: &mut Vec<Submission>) {
+        let mut gathered = 1;
+        for _ in 0..GIVES_WAY_MAX {
+            if taken.len() <= gathered {
+                return;
+            }
+            gathered = taken.len();
+            std::thread::yield_now();
+            self.take_queued(taken);
+        }
+    }
+
+    /// Takes what is queued, up to a round.
+    fn take_queued(&mut self, taken: &mut Vec<Submission>) {
+        while taken.len() < self.limits.round_commands_max
+            && let Ok(submission) = self.queue.try_recv()
+        {
+            taken.push(submission);
+        }
     }
 
     /// Commands that were put back. While refills go on they get half a round, so that commands on other SKUs are not held
