@@ -7,8 +7,8 @@
 //! line is late when it would ship after its order's promise; a waiting order is at risk while any of its lines is.
 //!
 //! # What bounds it
-//! A step looks at [`ESTIMATE_LINES_MAX`] lines and changes [`ESTIMATE_CHANGES_MAX`] of them. Only lines that become late,
-//! or stop being it, are written.
+//! A step looks at as many lines, and changes as many of them, as its [`Share`] says. Only lines that become late, or stop
+//! being it, are written.
 //!
 //! # Ordering
 //! In queue order. What changes behind a walk while it goes on begins another one after it; units that come or go before
@@ -17,7 +17,7 @@
 use super::command::Reestimate;
 use super::footprint::Wants;
 use super::promise;
-use super::risk::reassess;
+use super::risk::reassess_waiting;
 use super::working_set::{Index, StockSlot, WaitingLine, WorkingSet};
 use crate::domain::Date;
 use crate::domain::ids::{InboundId, Sequence};
@@ -26,11 +26,54 @@ use crate::domain::quantity::Units;
 use crate::domain::risk::{Cause, CauseKind};
 use crate::domain::stock::PendingEstimate;
 
-/// The most queue lines that one round of estimates looks at: a few milliseconds, which is what an order may have to wait.
-pub const ESTIMATE_LINES_MAX: i64 = 2_000;
+/// What an order that changes costs a round more than each of its lines that do: it is read, and says so in the log.
+const ORDER_CHANGES: usize = 10;
 
-/// The most lines that one round of estimates changes: each is an order to be read and written.
-pub const ESTIMATE_CHANGES_MAX: usize = 200;
+/// What a round of estimates may look at and change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Share {
+    /// Lines of queues that it looks at: more than the largest order has.
+    pub lines: i64,
+    /// Lines that it changes, where an order that changes counts as ten more; one order at least, however many it has.
+    pub changes: usize,
+}
+
+impl Default for Share {
+    /// A few milliseconds.
+    fn default() -> Self {
+        Self {
+            lines: 2_000,
+            changes: 400,
+        }
+    }
+}
+
+/// What is left of the changes of a round.
+#[derive(Debug)]
+pub struct ChangesLeft {
+    left: usize,
+    is_whole: bool,
+}
+
+impl ChangesLeft {
+    /// All of them.
+    #[must_use]
+    pub fn of(share: Share) -> Self {
+        let (left, is_whole) = (share.changes, true);
+        Self { left, is_whole }
+    }
+
+    /// Takes an order with lines that change, if it fits or is the first.
+    fn take(&mut self, turned: usize) -> bool {
+        let cost = turned.saturating_add(ORDER_CHANGES);
+        let fits = cost <= self.left || self.is_whole;
+        if fits {
+            self.left = self.left.saturating_sub(cost);
+            self.is_whole = false;
+        }
+        fits
+    }
+}
 
 /// Notes that the lines of a queue are to be estimated anew. What delays nobody says nothing to a queue in which nobody is
 /// late.
@@ -142,10 +185,30 @@ fn judge(ws: &WorkingSet, slot: &StockSlot, lines: &[WaitingLine]) -> Vec<Judgem
     judged
 }
 
+/// How many more lines of a queue a round should look at, after the first ones showed how many of them change.
+#[must_use]
+pub fn lines_more(ws: &WorkingSet, stock: Index<StockSlot>, first: &[WaitingLine], share: Share) -> i64 {
+    let judged = judge(ws, ws.stock(stock), first);
+    let turned = first.iter().zip(&judged);
+    let mut turned = turned.filter(|(line, judged)| line.is_late != judged.is_late);
+    let (mut changes, mut last) = (0_usize, None);
+    for (line, _) in &mut turned {
+        let is_new = last != Some(line.place.0);
+        changes = changes.saturating_add(if is_new { ORDER_CHANGES.saturating_add(1) } else { 1 });
+        last = Some(line.place.0);
+    }
+    let is_one_order = first.first().map(|line| line.place.0) == first.last().map(|line| line.place.0);
+    if changes == 0 || is_one_order {
+        return share.lines;
+    }
+    let lines = share.changes.saturating_mul(first.len()).div_ceil(changes);
+    i64::try_from(lines.saturating_sub(first.len())).unwrap_or(i64::MAX)
+}
+
 /// Cuts what was loaded of a queue to whole orders and to as many changes as are left of a round's; answers the places of
 /// the orders that will change.
 #[must_use]
-pub fn cut(ws: &mut WorkingSet, stock: Index<StockSlot>, changes_left: &mut usize) -> Vec<Sequence> {
+pub fn cut(ws: &mut WorkingSet, stock: Index<StockSlot>, changes: &mut ChangesLeft) -> Vec<Sequence> {
     let slot = ws.stock(stock);
     let Some(page) = &slot.waiting else { return Vec::new() };
     let mut kept = page.lines.len();
@@ -164,13 +227,11 @@ pub fn cut(ws: &mut WorkingSet, stock: Index<StockSlot>, changes_left: &mut usiz
         if until > kept {
             break;
         }
-        // One order at least, however many lines it has.
-        if turned > *changes_left && !(changing.is_empty() && *changes_left == ESTIMATE_CHANGES_MAX) {
-            kept = from;
-            break;
-        }
         if turned > 0 {
-            *changes_left = changes_left.saturating_sub(turned);
+            if !changes.take(turned) {
+                kept = from;
+                break;
+            }
             changing.extend(lines.first().map(|line| line.place.0));
         }
         from = until;
@@ -226,30 +287,29 @@ pub(super) fn walk(ws: &mut WorkingSet, stock: Index<StockSlot>) {
 /// Notes on a line whether it is late.
 fn turn(ws: &mut WorkingSet, stock: Index<StockSlot>, line: &WaitingLine, is_late: bool) {
     let location = ws.stock(stock).location;
-    let order = ws.find_order_at(location, line.place.0);
-    let order = order.expect("the orders of lines that change are loaded");
-    let slot = ws.orders.change(order);
-    slot.changed_lines.push(line.place.1);
-    let stored = slot
-        .order
-        .line_mut(line.place.1)
-        .expect("queues name lines of loaded orders");
+    let order = ws.waiting_orders.find(&(location, line.place.0));
+    let order = ws
+        .waiting_orders
+        .change(order.expect("the orders of lines that change are loaded"));
+    let stored = order.lines.iter_mut().find(|stored| stored.number == line.place.1);
+    let stored = stored.expect("every line that lacks units is loaded with its order");
     stored.is_late = is_late;
+    stored.is_changed = true;
     ws.stocks.change(stock).stock.count_late(is_late);
 }
 
 /// Says what became of an order whose lines in a queue are judged, if one of them changed.
 fn conclude(ws: &mut WorkingSet, stock: Index<StockSlot>, line: &WaitingLine, judgement: &Judgement, changed: &Cause) {
     let slot = ws.stock(stock);
-    let Some(order) = ws.find_order_at(slot.location, line.place.0) else {
+    let Some(order) = ws.waiting_orders.find(&(slot.location, line.place.0)) else {
         return;
     };
     let sku_key = ws.item(slot.item).key;
-    let mut waiting = ws.order(order).lines.iter().filter(|line| !line.lacking.is_zero());
+    let mut waiting = ws.waiting_orders.get(order).lines.iter();
     // Where lines of another SKU wait too, theirs may be the latest, unless this one alone is late.
     let is_alone = waiting.all(|line| line.sku_key == sku_key);
     let estimated = judgement.ship_date.filter(|_| is_alone || judgement.is_late);
     let overdue = judgement.overdue.as_ref();
     let overdue = overdue.map(|inbound_id| Cause::of_inbound(CauseKind::InboundOverdue, inbound_id));
-    reassess(ws, order, overdue.as_ref().unwrap_or(changed), estimated);
+    reassess_waiting(ws, order, overdue.as_ref().unwrap_or(changed), estimated);
 }

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use super::command::{Change, Command, ReserveLine};
-use super::estimate::{self, ESTIMATE_LINES_MAX};
+use super::estimate::{self, Share};
 pub use super::wants::Wants;
 use super::wants::settle;
 use super::working_set::{OrderSlot, WorkingSet};
@@ -165,13 +165,17 @@ impl Footprint {
     }
 }
 
-/// What commands want beside their footprint, now that the counters are loaded.
+/// What commands want beside their footprint, now that the counters are loaded; estimates take no more than a share.
 #[must_use]
-pub fn plan<'a>(ws: &WorkingSet, commands: impl IntoIterator<Item = &'a Command>) -> Wants {
+pub fn plan<'a>(ws: &WorkingSet, commands: impl IntoIterator<Item = &'a Command>, share: Share) -> Wants {
     let mut planner = Planner::new(ws);
+    planner.estimates_left = share.lines;
     planner.freed_by_lapses();
     for command in commands {
         planner.add(command);
+    }
+    if !planner.wants.estimates.is_empty() {
+        planner.wants.share = share;
     }
     settle(&mut planner.wants.inbounds);
     planner.wants
@@ -208,7 +212,7 @@ impl<'a> Planner<'a> {
             ws,
             wants: Wants::default(),
             lines_left: REFILL_LINES_MAX,
-            estimates_left: ESTIMATE_LINES_MAX,
+            estimates_left: 0,
             asked: BTreeMap::new(),
         }
     }

@@ -1,9 +1,10 @@
 //! Whether orders are at risk, as stored: changed with an event that says so, and never without.
 
 use super::promise::{self, Outlook};
-use super::working_set::{Index, LocationSlot, OrderSlot, WorkingSet};
+use super::working_set::{Index, LocationSlot, OrderSlot, WaitingOrder, WorkingSet};
 use crate::domain::Date;
 use crate::domain::event::Payload;
+use crate::domain::ids::Sequence;
 use crate::domain::order::Order;
 use crate::domain::quantity::Units;
 use crate::domain::risk::{Cause, RiskChanged};
@@ -39,23 +40,57 @@ pub(super) fn reassess(ws: &mut WorkingSet, order: Index<OrderSlot>, cause: &Cau
     } else {
         estimated
     };
-    let promised = stored.promised_ship_date;
+    let (sequence, promised) = (stored.sequence, stored.promised_ship_date);
+    let changed = changed(place, (sequence, promised), estimated, cause);
+    let is_open = stored.state.is_open();
+    ws.orders.change(order).order.at_risk = at_risk;
+    if is_open {
+        ws.append(location, Some(order), said(at_risk, changed));
+    }
+}
+
+/// The same, of an order that lacks units and of which no more is loaded than that needs.
+pub(super) fn reassess_waiting(
+    ws: &mut WorkingSet,
+    order: Index<WaitingOrder>,
+    cause: &Cause,
+    estimated: Option<Date>,
+) {
+    let stored = ws.waiting_orders.get(order);
+    let at_risk = stored.lines.iter().any(|line| line.is_late);
+    if at_risk == stored.at_risk {
+        return;
+    }
+    let (location, order_id) = (stored.location, stored.order_id.clone());
+    let promise = (stored.sequence, stored.promised_ship_date);
+    let changed = changed(ws.location(location), promise, estimated, cause);
+    let event_sequence = ws.append_about(location, Some(order_id), said(at_risk, changed));
+    let stored = ws.waiting_orders.change(order);
+    stored.at_risk = at_risk;
+    stored.event_sequence = Some(event_sequence);
+}
+
+/// What changed of an order, by its place and its promise.
+fn changed(
+    place: &LocationSlot,
+    (sequence, promised): (Sequence, Date),
+    estimated: Option<Date>,
+    cause: &Cause,
+) -> RiskChanged {
     let slack = estimated.map(|date| place.location.calendar.business_days_between(date, promised));
-    let changed = RiskChanged {
-        sequence: stored.sequence,
+    RiskChanged {
+        sequence,
         promised_ship_date: promised,
         estimated_ship_date: estimated,
         slack_business_days: slack,
         cause: cause.clone(),
-    };
-    let is_open = stored.state.is_open();
-    ws.orders.change(order).order.at_risk = at_risk;
-    if is_open {
-        let payload = if at_risk {
-            Payload::PromiseAtRisk(changed)
-        } else {
-            Payload::PromiseRecovered(changed)
-        };
-        ws.append(location, Some(order), payload);
+    }
+}
+
+fn said(at_risk: bool, changed: RiskChanged) -> Payload {
+    if at_risk {
+        Payload::PromiseAtRisk(changed)
+    } else {
+        Payload::PromiseRecovered(changed)
     }
 }

@@ -10,7 +10,7 @@ use super::table::Index;
 use crate::domain::calendar::Calendar;
 use crate::domain::catalog::{Item, Location};
 use crate::domain::ids::{
-    AdjustmentId, EventSequence, InboundId, InboundKey, LineNumber, LocationKey, RequestId, Sequence, SkuKey,
+    AdjustmentId, EventSequence, InboundId, InboundKey, LineNumber, LocationKey, OrderId, RequestId, Sequence, SkuKey,
 };
 use crate::domain::inbound::Inbound;
 use crate::domain::money::Money;
@@ -91,6 +91,38 @@ pub struct WaitingLine {
     pub is_late: bool,
     /// The date promised to its customer.
     pub promised_ship_date: Date,
+}
+
+/// A waiting order that is in time or late by other lines than before: what estimates need of it, and no more.
+#[derive(Debug, Clone)]
+pub struct WaitingOrder {
+    /// Where it is filled.
+    pub location: Index<LocationSlot>,
+    /// Its place.
+    pub sequence: Sequence,
+    /// Its id.
+    pub order_id: OrderId,
+    /// The date promised to its customer.
+    pub promised_ship_date: Date,
+    /// Whether it is at risk.
+    pub at_risk: bool,
+    /// Every line of it that lacks units, by number.
+    pub lines: Vec<LackingLine>,
+    /// The event that says that it is at risk, or no more, if one was appended.
+    pub event_sequence: Option<EventSequence>,
+}
+
+/// A line that lacks units, of an order that changes.
+#[derive(Debug, Clone)]
+pub struct LackingLine {
+    /// Its position in its order.
+    pub number: LineNumber,
+    /// What it waits for.
+    pub sku_key: SkuKey,
+    /// Whether it is late.
+    pub is_late: bool,
+    /// Whether that changed.
+    pub is_changed: bool,
 }
 
 /// As of when the dates of a location were estimated.

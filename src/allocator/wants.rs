@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::estimate::Share;
 use crate::domain::ids::{LocationId, OrderId, Sku};
 
 /// Sorts a list and drops repeats.
@@ -27,6 +28,8 @@ pub struct Wants {
     pub ahead: Vec<OrderId>,
     /// Lines of queues that are estimated anew, each with how many from where its walk is.
     pub estimates: BTreeMap<(LocationId, Sku), i64>,
+    /// What the round may look at and change of these lines.
+    pub share: Share,
     /// Locations that are gone through, from where their walk is.
     pub location_walks: Vec<LocationId>,
     /// Loaded orders of which the calendar of their promise is to be told. Only readers ask.

@@ -16,8 +16,9 @@ use super::command::{ContinueRefill, Reestimate};
 use super::footprint::{LAPSES_MAX, REFILL_LINES_MAX, Wants};
 use super::promise::Today;
 pub use super::slot::{
-    AdjustmentSlot, CancellationSlot, CatalogKeys, DaySlot, Due, InboundSlot, ItemSlot, Known, LocationPage,
-    LocationSlot, OpenInbound, OrderSlot, Place, ReceiptSlot, StockSlot, WaitingLine, WaitingPage,
+    AdjustmentSlot, CancellationSlot, CatalogKeys, DaySlot, Due, InboundSlot, ItemSlot, Known, LackingLine,
+    LocationPage, LocationSlot, OpenInbound, OrderSlot, Place, ReceiptSlot, StockSlot, WaitingLine, WaitingOrder,
+    WaitingPage,
 };
 use super::table::Table;
 pub use super::table::{Fate, Index};
@@ -47,6 +48,8 @@ pub struct WorkingSet {
     pub stocks: Table<(Index<LocationSlot>, Index<ItemSlot>), StockSlot>,
     /// Orders by id.
     pub orders: Table<OrderId, OrderSlot>,
+    /// Orders by place, of which walks of estimates change lines.
+    pub waiting_orders: Table<(Index<LocationSlot>, Sequence), WaitingOrder>,
     /// Inbounds by location and id.
     pub inbounds: Table<(Index<LocationSlot>, InboundId), InboundSlot>,
     /// Cancellations by order and id.
@@ -89,6 +92,7 @@ impl WorkingSet {
             items: Table::default(),
             stocks: Table::default(),
             orders: Table::default(),
+            waiting_orders: Table::default(),
             inbounds: Table::default(),
             cancellations: Table::default(),
             receipts: Table::default(),
@@ -314,12 +318,22 @@ impl WorkingSet {
         order: Option<Index<OrderSlot>>,
         payload: Payload,
     ) -> EventSequence {
+        let order_id = order.map(|index| self.order(index).order_id.clone());
+        let event_sequence = self.append_about(location, order_id, payload);
+        if let Some(index) = order {
+            self.orders.change(index).order.event_sequence = event_sequence;
+        }
+        event_sequence
+    }
+
+    /// Appends an event to a location's log; to note it on the order that it is about is left to the caller.
+    pub(super) fn append_about(
+        &mut self,
+        location: Index<LocationSlot>,
+        order_id: Option<OrderId>,
+        payload: Payload,
+    ) -> EventSequence {
         let event_sequence = self.locations.change(location).next_event.take();
-        let order_id = order.map(|index| {
-            let slot = self.orders.change(index);
-            slot.order.event_sequence = event_sequence;
-            slot.order.order_id.clone()
-        });
         self.events.push((
             location,
             Event {

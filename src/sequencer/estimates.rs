@@ -1,5 +1,5 @@
-//! Estimates in the background: rounds of their own between those of callers, each of bounded size, for a part of the time
-//! while callers wait.
+//! Estimates in the background: rounds of their own between those of callers, each of bounded size; small ones, for half of
+//! the time at most, while callers come.
 
 use std::collections::BTreeSet;
 use std::ops::Bound;
@@ -8,12 +8,21 @@ use std::time::{Duration, Instant as Moment};
 use super::round::{Decided, Outcome};
 use super::runner::{Halted, Runner};
 use crate::allocator::command::{Command, Reestimate};
+use crate::allocator::estimate::Share;
 use crate::clock::monotonic;
 
 /// The most queues that one round takes a step along.
 const STEPS_MAX: usize = 64;
-/// How many times as long as a round took the next one waits, while callers come.
-const REST_FACTOR: u32 = 3;
+/// What a round takes while callers come: a millisecond or so, which is what each of them may have to wait.
+const BUSY_SHARE: Share = Share {
+    lines: 1_000,
+    changes: 300,
+};
+/// What a round takes while nobody comes: some five times as long, so that a commit costs little beside it.
+const IDLE_SHARE: Share = Share {
+    lines: 5_000,
+    changes: 2_500,
+};
 /// For how long after the last of them callers count as coming.
 const BUSY: Duration = Duration::from_millis(50);
 /// How long the next round waits when the store was away.
@@ -35,6 +44,16 @@ pub(super) struct Estimates {
 }
 
 impl Estimates {
+    /// Whether callers come.
+    fn is_busy(&self, now: Moment) -> bool {
+        self.called_at.is_some_and(|at| now < at + BUSY)
+    }
+
+    /// What a round may take.
+    fn share(&self, now: Moment) -> Share {
+        if self.is_busy(now) { BUSY_SHARE } else { IDLE_SHARE }
+    }
+
     /// Adds what waits.
     pub(super) fn extend(&mut self, more: impl IntoIterator<Item = Reestimate>) {
         self.waiting.extend(more);
@@ -91,9 +110,9 @@ impl Estimates {
             }
         }
         self.extend(decided.iter().flat_map(|decided| decided.to_estimate.iter().cloned()));
-        let (now, busy_until) = (monotonic(), self.called_at.map(|at| at + BUSY));
-        let is_busy = busy_until.is_some_and(|until| now < until);
-        self.rested_at = is_busy.then(|| now + now.saturating_duration_since(began) * REST_FACTOR);
+        let now = monotonic();
+        let (took, is_busy) = (now.saturating_duration_since(began), self.is_busy(began));
+        self.rested_at = is_busy.then(|| now + took);
     }
 }
 
@@ -121,7 +140,8 @@ impl Runner {
             return Ok(());
         }
         let began = monotonic();
-        match self.decide_together(self.clock.now(), &steps).await {
+        let share = self.estimates.share(began);
+        match self.decide_within(self.clock.now(), &steps, share).await {
             Ok(decided) => {
                 // What holds a walk up is gone on with from here too, should whoever began it be gone.
                 self.refills

@@ -8,6 +8,7 @@ use super::news::Appended;
 use super::queue::Failure;
 use crate::allocator::command::{Command, ContinueRefill, Reestimate};
 use crate::allocator::decision::{Answer, Decision};
+use crate::allocator::estimate::Share;
 use crate::allocator::footprint::{self, Footprint, Wants};
 use crate::allocator::working_set::WorkingSet;
 use crate::allocator::{decide, invariants};
@@ -85,6 +86,8 @@ pub struct CommandRound<'a> {
     left: Vec<Left>,
     missed: Wants,
     violations: Vec<String>,
+    /// What its steps of estimates may look at and change.
+    share: Share,
     /// The events that it appended last, if anybody is to hear of them.
     appended: Option<Appended>,
     decide: fn(&mut WorkingSet, &Command) -> Decision,
@@ -113,6 +116,7 @@ impl<'a> CommandRound<'a> {
             left,
             missed: Wants::default(),
             violations: Vec::new(),
+            share: Share::default(),
             appended: None,
             decide,
         }
@@ -122,6 +126,13 @@ impl<'a> CommandRound<'a> {
     #[must_use]
     pub fn heard(mut self, is_heard: bool) -> Self {
         self.appended = is_heard.then(Vec::new);
+        self
+    }
+
+    /// The same round, whose steps of estimates may look at and change so much.
+    #[must_use]
+    pub fn sharing(mut self, share: Share) -> Self {
+        self.share = share;
         self
     }
 
@@ -189,7 +200,7 @@ impl Round for CommandRound<'_> {
     }
 
     fn plan(&mut self, ws: &WorkingSet) -> Wants {
-        let mut wants = footprint::plan(ws, self.live());
+        let mut wants = footprint::plan(ws, self.live(), self.share);
         wants.merge(&self.missed);
         wants
     }

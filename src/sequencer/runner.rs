@@ -16,6 +16,7 @@ use super::round::{CommandRound, Decided, Outcome};
 use super::sweep::Sweep;
 use crate::allocator::command::{Command, ContinueRefill};
 use crate::allocator::decision::Decision;
+use crate::allocator::estimate::Share;
 use crate::clock::{Clock, monotonic};
 use crate::domain::Instant;
 use crate::store::{Store, StoreError, lane_of};
@@ -288,7 +289,19 @@ impl Runner {
     }
 
     pub(super) async fn decide_together(&self, now: Instant, commands: &[Command]) -> Result<Vec<Decided>, Halted> {
-        let mut round = CommandRound::new(now, commands).heard(self.news.is_heard());
+        self.decide_within(now, commands, Share::default()).await
+    }
+
+    /// Runs a round, whose steps of estimates take no more than a share.
+    pub(super) async fn decide_within(
+        &self,
+        now: Instant,
+        commands: &[Command],
+        share: Share,
+    ) -> Result<Vec<Decided>, Halted> {
+        let mut round = CommandRound::new(now, commands)
+            .heard(self.news.is_heard())
+            .sharing(share);
         self.store.round(&mut round).await?;
         let appended = round.take_appended();
         let decided = round.into_decided().map_err(|violations| {

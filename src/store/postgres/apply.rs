@@ -23,9 +23,8 @@ impl Connection {
         for (table, statement) in OTHERS {
             let Some(rows) = changes.rows(table) else { continue };
             let touched = self.count(statement, &[rows], 1).await?;
-            // How many lines are cut off is not known.
-            if table != Table::InboundCuts {
-                check(statement, rows.count(), touched.first().copied())?;
+            if let Some(expected) = changes.touches(table) {
+                check(statement, expected, touched.first().copied())?;
             }
         }
         let empty = HOT.map(|table| Rows::new(table.columns()));
@@ -36,17 +35,17 @@ impl Connection {
             .collect();
         let touched = self.count(WRITE_HOT, &rows, HOT.len()).await?;
         for (rows, touched) in rows.iter().zip(touched) {
-            check(WRITE_HOT, rows.count(), Some(touched))?;
+            let expected = u64::try_from(rows.count()).unwrap_or(u64::MAX);
+            check(WRITE_HOT, expected, Some(touched))?;
         }
         Ok(())
     }
 }
 
-fn check(statement: &'static str, expected: usize, touched: Option<i64>) -> Result<(), StoreError> {
+fn check(statement: &'static str, expected: u64, touched: Option<i64>) -> Result<(), StoreError> {
     let touched = touched
         .and_then(|touched| u64::try_from(touched).ok())
         .unwrap_or_default();
-    let expected = u64::try_from(expected).unwrap_or(u64::MAX);
     if touched == expected {
         return Ok(());
     }
@@ -58,7 +57,7 @@ fn check(statement: &'static str, expected: usize, touched: Option<i64>) -> Resu
 }
 
 /// Statements of the other tables, in the order in which they are run. Each answers how many rows it touched.
-const OTHERS: [(Table, &str); 10] = [
+const OTHERS: [(Table, &str); 12] = [
     (Table::Locations, PUT_LOCATIONS),
     (Table::Calendars, PUT_CALENDARS),
     (Table::Items, PUT_ITEMS),
@@ -69,6 +68,8 @@ const OTHERS: [(Table, &str); 10] = [
     (Table::Receipts, INSERT_RECEIPTS),
     (Table::Adjustments, INSERT_ADJUSTMENTS),
     (Table::Days, PUT_DAYS),
+    (Table::Risks, UPDATE_RISKS),
+    (Table::LateLines, UPDATE_LATE_LINES),
 ];
 
 /// Every statement that writes.
@@ -244,6 +245,25 @@ const INSERT_ADJUSTMENTS: &str = "-- insert_adjustments
 WITH written AS (
     INSERT INTO adjustments (location_key, adjustment_id, sku_key, delta, content, answer)
     SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::text[])
+    RETURNING 1
+)
+SELECT count(*) FROM written";
+
+const UPDATE_RISKS: &str = "-- update_risks
+WITH written AS (
+    UPDATE orders AS o SET event_sequence = c.event_sequence, at_risk = c.at_risk
+    FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) AS c (location_key, sequence, event_sequence, at_risk)
+    WHERE o.location_key = c.location_key AND o.sequence = c.sequence
+    RETURNING 1
+)
+SELECT count(*) FROM written";
+
+const UPDATE_LATE_LINES: &str = "-- update_late_lines
+WITH written AS (
+    UPDATE order_lines AS l SET is_late = c.is_late
+    FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[])
+        AS c (location_key, sequence, first, last, is_late)
+    WHERE l.location_key = c.location_key AND l.sequence = c.sequence AND l.line_number BETWEEN c.first AND c.last
     RETURNING 1
 )
 SELECT count(*) FROM written";

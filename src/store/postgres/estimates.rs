@@ -56,6 +56,21 @@ CROSS JOIN LATERAL (
 ) AS o
 ORDER BY k.at, q.sequence, q.line_number";
 
+pub(super) const LOAD_WAITING_ORDERS: &str = "-- load_waiting_orders
+SELECT k.at - 1, o.location_key, o.sequence, o.order_id, o.promised_ship_date, o.lacking, o.at_risk
+FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS k (location_key, sequence, at)
+CROSS JOIN LATERAL (
+    SELECT * FROM orders WHERE location_key = k.location_key AND sequence = k.sequence OFFSET 0
+) AS o";
+
+pub(super) const LOAD_LACKING_LINES: &str = "-- load_lacking_lines
+SELECT k.at - 1, l.location_key, l.sequence, l.line_number, l.sku_key, l.is_late
+FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS k (location_key, sequence, at)
+CROSS JOIN LATERAL (
+    SELECT * FROM order_lines WHERE location_key = k.location_key AND sequence = k.sequence AND lacking > 0 OFFSET 0
+) AS l
+ORDER BY k.at, l.line_number";
+
 pub(super) const LOAD_STOCK_PAGE: &str = concat!(
     "-- load_stock_page\nSELECT k.at - 1, s.location_key, ",
     stock_columns!(),

@@ -50,6 +50,8 @@ pub(super) const fn text(statement: Load) -> &'static str {
         Load::PendingEstimates => estimates::LIST_PENDING_ESTIMATES,
         Load::Days => estimates::LOAD_DAYS,
         Load::WaitingLines => estimates::LOAD_WAITING_LINES,
+        Load::WaitingOrders => estimates::LOAD_WAITING_ORDERS,
+        Load::LackingLines => estimates::LOAD_LACKING_LINES,
         Load::StockPage => estimates::LOAD_STOCK_PAGE,
         Load::Logs => LIST_LOGS,
         Load::Horizons => FIND_HORIZONS,

@@ -48,6 +48,14 @@ WHERE q.location_key = ?1 AND q.sku_key = ?2 AND q.lacking > 0 AND (q.sequence, 
 ORDER BY q.sequence, q.line_number
 LIMIT ?5";
 
+pub(super) const LOAD_WAITING_ORDERS: &str = "-- load_waiting_orders
+SELECT location_key, sequence, order_id, promised_ship_date, lacking, at_risk
+FROM orders WHERE location_key = ?1 AND sequence = ?2";
+
+pub(super) const LOAD_LACKING_LINES: &str = "-- load_lacking_lines
+SELECT location_key, sequence, line_number, sku_key, is_late
+FROM order_lines WHERE location_key = ?1 AND sequence = ?2 AND lacking > 0 ORDER BY line_number";
+
 pub(super) const LOAD_STOCK_PAGE: &str = concat!(
     "-- load_stock_page
 SELECT s.location_key, ",

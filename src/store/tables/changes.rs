@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::codec;
-use super::rows::{RowCells, Rows};
+use super::rows::{Column, RowCells, Rows};
 use super::statements::Table;
 use crate::allocator::working_set::{
-    AdjustmentSlot, CancellationSlot, Fate, InboundSlot, Index, LocationSlot, OrderSlot, WorkingSet,
+    AdjustmentSlot, CancellationSlot, Fate, InboundSlot, Index, LackingLine, LocationSlot, OrderSlot, WaitingOrder,
+    WorkingSet,
 };
 use crate::domain::ids::{LineNumber, OrderId, RequestId};
 use crate::domain::inbound::InboundState;
@@ -45,6 +46,9 @@ impl Changes {
             } else {
                 changes.add_changed_order(location, slot);
             }
+        }
+        for (slot, _) in ws.waiting_orders.written() {
+            changes.add_waiting_order(ws.location(slot.location).key.0, slot);
         }
         for (slot, _) in ws.cancellations.written() {
             changes.add_cancellation(ws, slot);
@@ -89,6 +93,21 @@ impl Changes {
     /// The rows of a table, if there are any.
     pub(in crate::store) fn rows(&self, table: Table) -> Option<&Rows> {
         self.0.get(&table).filter(|rows| !rows.is_empty())
+    }
+
+    /// How many rows of the database writing a table touches; `None` where that is not known.
+    pub(in crate::store) fn touches(&self, table: Table) -> Option<u64> {
+        let rows = self.rows(table)?;
+        match (table, rows.columns()) {
+            // How many lines are cut off.
+            (Table::InboundCuts, _) => None,
+            (Table::LateLines, [_, _, Column::Ints(first), Column::Ints(last), ..]) => {
+                let ranges = first.iter().flatten().zip(last.iter().flatten());
+                let lines = ranges.map(|(first, last)| last.saturating_sub(*first).saturating_add(1));
+                u64::try_from(lines.sum::<i64>()).ok()
+            }
+            _ => u64::try_from(rows.count()).ok(),
+        }
     }
 
     fn row(&mut self, table: Table) -> RowCells<'_> {
@@ -172,6 +191,27 @@ impl Changes {
         }
     }
 
+    /// Lines that changed alike and follow each other are written together.
+    fn add_waiting_order(&mut self, location: i64, order: &WaitingOrder) {
+        if let Some(event_sequence) = order.event_sequence {
+            let row = self.row(Table::Risks).int(location).int(order.sequence.0);
+            row.int(event_sequence.0).int(order.at_risk.into()).end();
+        }
+        let changed: Vec<_> = order.lines.iter().filter(|line| line.is_changed).collect();
+        let follows = |one: &&LackingLine, other: &&LackingLine| {
+            one.is_late == other.is_late && one.number.0.saturating_add(1) == other.number.0
+        };
+        for alike in changed.chunk_by(follows) {
+            if let (Some(first), Some(last)) = (alike.first(), alike.last()) {
+                let row = self.row(Table::LateLines).int(location).int(order.sequence.0);
+                row.int(first.number.0)
+                    .int(last.number.0)
+                    .int(first.is_late.into())
+                    .end();
+            }
+        }
+    }
+
     fn add_cancellation(&mut self, ws: &WorkingSet, slot: &CancellationSlot) {
         let OrderSlot { location, order, .. } = ws.orders.get(slot.order);
         let row = self.row(Table::Cancellations).int(ws.location(*location).key.0);
@@ -236,10 +276,12 @@ pub(super) fn touched(ws: &WorkingSet) -> BTreeSet<Index<LocationSlot>> {
     }
     let of_stocks = ws.stocks.written().map(|(slot, _)| slot.location);
     let of_orders = ws.orders.written().map(|(slot, _)| slot.location);
+    let of_waiting = ws.waiting_orders.written().map(|(slot, _)| slot.location);
     let of_inbounds = ws.inbounds.written().map(|(slot, _)| slot.location);
     let of_records = ws.receipts.written().map(|(slot, _)| slot.location);
     let mut touched: BTreeSet<_> = of_stocks
         .chain(of_orders)
+        .chain(of_waiting)
         .chain(of_inbounds)
         .chain(of_records)
         .collect();

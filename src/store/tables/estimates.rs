@@ -1,6 +1,6 @@
 //! Loads what estimates look at: lines of queues, parts of locations, and what is still to be estimated.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::{StoreError, codec};
 use super::Database;
@@ -9,16 +9,41 @@ use super::load::{Loader, PlaceKey};
 use super::statements::Load;
 use crate::allocator::command::Reestimate;
 use crate::allocator::day::{LOCATION_PAGE_MAX, SKEW};
-use crate::allocator::estimate::{self, ESTIMATE_CHANGES_MAX};
+use crate::allocator::estimate::{self, ChangesLeft};
 use crate::allocator::footprint::Wants;
-use crate::allocator::working_set::{DaySlot, Index, LocationPage, LocationSlot, StockSlot, WaitingLine, WaitingPage};
+use crate::allocator::working_set::{
+    DaySlot, Index, LackingLine, LocationPage, LocationSlot, StockSlot, WaitingLine, WaitingOrder, WaitingPage,
+};
 use crate::domain::Instant;
-use crate::domain::ids::{LineNumber, LocationId, Sequence, Sku};
+use crate::domain::ids::{LineNumber, LocationId, OrderId, Sequence, Sku, SkuKey};
 use crate::domain::order::OrderState;
+use crate::domain::quantity::Units;
 use crate::domain::risk::Stage;
 
 /// The most queues and locations that are told to be estimated at once: the others come when these are done.
 const PENDING_MAX: i64 = 500;
+
+/// How many lines of a queue show how many more are to be loaded: where many change, fewer.
+const FIRST_LINES: i64 = 64;
+
+/// A walk along a queue, with the lines that are loaded for its next step.
+#[derive(Debug)]
+struct Walk {
+    stock: Index<StockSlot>,
+    /// The most lines that are to be loaded.
+    wanted: i64,
+    /// How many are asked for now.
+    asked: i64,
+    lines: Vec<WaitingLine>,
+    is_last: bool,
+}
+
+/// What an order lacks in the queues of a round, with its lines there, or all that lack units.
+#[derive(Debug, Default)]
+struct Lacking {
+    units: Units,
+    lines: Vec<LackingLine>,
+}
 
 impl<D: Database> Loader<'_, D> {
     /// Loads as of when locations were estimated.
@@ -42,18 +67,46 @@ impl<D: Database> Loader<'_, D> {
 
     /// Loads the lines that walks of estimates look at, and the orders that will change.
     pub(super) async fn load_estimates(&mut self, wants: &Wants) -> Result<(), StoreError> {
-        let (mut given, mut asked) = (Load::WaitingLines.rows(), Vec::new());
-        for ((location_id, sku), lines) in &wants.estimates {
-            let Some(stock) = self.loaded.ws.find_stock_of(location_id, sku) else {
-                continue;
+        let mut walks = Vec::new();
+        for ((location_id, sku), wanted) in &wants.estimates {
+            walks.extend(self.loaded.ws.find_stock_of(location_id, sku).map(|stock| Walk {
+                stock,
+                wanted: *wanted,
+                asked: (*wanted).min(FIRST_LINES),
+                lines: Vec::new(),
+                is_last: false,
+            }));
+        }
+        self.load_waiting_lines(&mut walks).await?;
+        for walk in &mut walks {
+            let more = estimate::lines_more(&self.loaded.ws, walk.stock, &walk.lines, wants.share);
+            let rest = if walk.is_last {
+                0
+            } else {
+                walk.wanted.saturating_sub(walk.asked)
             };
-            let (location_key, sku_key) = self.stock_key(stock);
-            let pending = self.loaded.ws.stock(stock).stock.pending_estimate.as_ref();
-            let after = pending.and_then(|pending| pending.after);
+            walk.asked = rest.min(more);
+        }
+        self.load_waiting_lines(&mut walks).await?;
+        let (mut changes, mut changing) = (ChangesLeft::of(wants.share), BTreeMap::new());
+        for walk in walks {
+            self.cut(walk, &mut changes, &mut changing);
+        }
+        self.load_waiting_orders(changing).await
+    }
+
+    /// Loads as many more lines of walks as each asks for.
+    async fn load_waiting_lines(&mut self, walks: &mut [Walk]) -> Result<(), StoreError> {
+        let (mut given, mut asking) = (Load::WaitingLines.rows(), Vec::new());
+        for walk in walks.iter_mut().filter(|walk| walk.asked > 0) {
+            let (location_key, sku_key) = self.stock_key(walk.stock);
+            let pending = self.loaded.ws.stock(walk.stock).stock.pending_estimate.as_ref();
+            let after = walk.lines.last().map(|line| line.place);
+            let after = after.or(pending.and_then(|pending| pending.after));
             let (sequence, line) = after.unwrap_or((Sequence(0), LineNumber(0)));
             let row = given.row().int(location_key).int(sku_key).int(sequence.0);
-            row.int(line.0).int(*lines).end();
-            asked.push((stock, *lines, Vec::new()));
+            row.int(line.0).int(walk.asked).end();
+            asking.push((walk, 0_i64));
         }
         for row in &self.find(Load::WaitingLines, &given).await? {
             let cells = Cells::new(row, "order_lines", 2);
@@ -66,25 +119,90 @@ impl<D: Database> Loader<'_, D> {
                 is_late: cells.int(3, "is_late")? != 0,
                 promised_ship_date: cells.date(4, "promised_ship_date")?,
             };
-            let queue = asked.get_mut(cells.at());
-            let (_, _, lines) = queue.ok_or_else(|| cells.corrupt("sequence", &"it was not asked for"))?;
-            lines.push(line);
+            let asked = asking.get_mut(cells.at());
+            let (walk, came) = asked.ok_or_else(|| cells.corrupt("sequence", &"it was not asked for"))?;
+            walk.lines.push(line);
+            *came = came.saturating_add(1);
         }
-        let (mut changes_left, mut places) = (ESTIMATE_CHANGES_MAX, BTreeSet::new());
-        for (stock, wanted, lines) in asked {
-            let is_last = i64::try_from(lines.len()).is_ok_and(|came| came < wanted);
-            places.extend(self.cut(stock, WaitingPage { lines, is_last }, &mut changes_left));
+        for (walk, came) in asking {
+            walk.is_last = came < walk.asked;
         }
-        self.load_bystanders_at(&places).await
+        Ok(())
     }
 
-    /// Notes a page of a queue on its counters, as far as this round takes it; answers the orders that will change.
-    fn cut(&mut self, stock: Index<StockSlot>, page: WaitingPage, changes_left: &mut usize) -> Vec<PlaceKey> {
-        let (location_key, _) = self.stock_key(stock);
+    /// Notes a page of a queue on its counters, as far as this round takes it; adds the orders that will change, with their
+    /// lines there.
+    fn cut(&mut self, walk: Walk, changes: &mut ChangesLeft, changing: &mut BTreeMap<PlaceKey, Lacking>) {
+        let (location_key, sku_key) = self.stock_key(walk.stock);
         let ws = &mut self.loaded.ws;
-        ws.stocks.note(stock).waiting = Some(page);
-        let sequences = estimate::cut(ws, stock, changes_left).into_iter();
-        sequences.map(|sequence| (location_key, sequence.0)).collect()
+        let (lines, is_last) = (walk.lines, walk.is_last);
+        ws.stocks.note(walk.stock).waiting = Some(WaitingPage { lines, is_last });
+        let mut sequences = estimate::cut(ws, walk.stock, changes).into_iter().peekable();
+        let lines = ws.stock(walk.stock).waiting.iter().flat_map(|page| &page.lines);
+        for line in lines {
+            let (sequence, number) = line.place;
+            while sequences.next_if(|changes| *changes < sequence).is_some() {}
+            if sequences.peek() == Some(&sequence) {
+                let lacking = changing.entry((location_key, sequence.0)).or_default();
+                lacking.units += line.lacking;
+                lacking.lines.push(LackingLine {
+                    number,
+                    sku_key: SkuKey(sku_key),
+                    is_late: line.is_late,
+                    is_changed: false,
+                });
+            }
+        }
+    }
+
+    /// Loads what estimates need of orders. Lines are loaded of those alone that lack units in queues beside those of the
+    /// round.
+    async fn load_waiting_orders(&mut self, mut changing: BTreeMap<PlaceKey, Lacking>) -> Result<(), StoreError> {
+        let given = Load::WaitingOrders.pairs(changing.keys().copied());
+        let (rows, mut elsewhere) = (self.find(Load::WaitingOrders, &given).await?, Vec::new());
+        for row in &rows {
+            let cells = Cells::new(row, "orders", 2);
+            let place = (cells.int(0, "location_key")?, cells.int(1, "sequence")?);
+            let lacking = changing.get_mut(&place);
+            let lacking = lacking.ok_or_else(|| cells.corrupt("sequence", &"it was not asked for"))?;
+            if lacking.units < cells.units(4, "lacking")? {
+                lacking.lines.clear();
+                elsewhere.push(place);
+            }
+        }
+        for row in &self
+            .find(Load::LackingLines, &Load::LackingLines.pairs(elsewhere))
+            .await?
+        {
+            let cells = Cells::new(row, "order_lines", 3);
+            let place = (cells.int(0, "location_key")?, cells.int(1, "sequence")?);
+            let lacking = changing.get_mut(&place);
+            let lacking = lacking.ok_or_else(|| cells.corrupt("sequence", &"it was not asked for"))?;
+            lacking.lines.push(LackingLine {
+                number: LineNumber(cells.int(2, "line_number")?),
+                sku_key: SkuKey(cells.int(3, "sku_key")?),
+                is_late: cells.int(4, "is_late")? != 0,
+                is_changed: false,
+            });
+        }
+        for row in &rows {
+            let cells = Cells::new(row, "orders", 2);
+            let place = (cells.int(0, "location_key")?, cells.int(1, "sequence")?);
+            let mut lines = changing.remove(&place).unwrap_or_default().lines;
+            lines.sort_unstable_by_key(|line| line.number);
+            let (location, sequence) = (self.location_at(cells, place.0)?, Sequence(place.1));
+            let order = WaitingOrder {
+                location,
+                sequence,
+                order_id: cells.parsed(2, "order_id", OrderId::parse)?,
+                promised_ship_date: cells.date(3, "promised_ship_date")?,
+                at_risk: cells.int(5, "at_risk")? != 0,
+                lines,
+                event_sequence: None,
+            };
+            self.loaded.ws.waiting_orders.load((location, sequence), order);
+        }
+        Ok(())
     }
 
     /// Loads the next parts of locations that are gone through.

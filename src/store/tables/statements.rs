@@ -79,6 +79,10 @@ pub(in crate::store) enum Load {
     Days,
     /// Lines of a queue after a place: location key, SKU key, sequence, line, how many.
     WaitingLines,
+    /// What estimates need of waiting orders, by location key and sequence.
+    WaitingOrders,
+    /// Lines of orders that lack units, by location key and sequence.
+    LackingLines,
     /// Counters of a location with their items after a SKU key, zeros too: location key, SKU key, how many.
     StockPage,
     /// Locations where a tentative order's deadline has come, by microseconds.
@@ -101,7 +105,7 @@ pub(in crate::store) enum Load {
 
 impl Load {
     /// Every statement.
-    pub(in crate::store) const ALL: [Self; 43] = [
+    pub(in crate::store) const ALL: [Self; 45] = [
         Self::CatalogKeys,
         Self::Configs,
         Self::Calendars,
@@ -138,6 +142,8 @@ impl Load {
         Self::PendingEstimates,
         Self::Days,
         Self::WaitingLines,
+        Self::WaitingOrders,
+        Self::LackingLines,
         Self::StockPage,
         Self::Logs,
         Self::Horizons,
@@ -158,6 +164,8 @@ impl Load {
             | Self::Orders
             | Self::Lines
             | Self::Calendars
+            | Self::WaitingOrders
+            | Self::LackingLines
             | Self::Cancellations
             | Self::InboundLines
             | Self::OpenInbounds
@@ -252,6 +260,10 @@ pub(in crate::store) enum Table {
     NewLines,
     /// Lines that changed.
     Lines,
+    /// Waiting orders of which only the last event and whether they are at risk changed.
+    Risks,
+    /// Ranges of an order's lines of which only whether they are late changed.
+    LateLines,
     /// New cancellations.
     Cancellations,
     /// Inbounds, inserted or replaced.
@@ -272,7 +284,7 @@ pub(in crate::store) enum Table {
 
 impl Table {
     /// Every table, in the order in which they are written.
-    pub(in crate::store) const ALL: [Self; 18] = [
+    pub(in crate::store) const ALL: [Self; 20] = [
         Self::Locations,
         Self::Calendars,
         Self::Numbers,
@@ -283,6 +295,8 @@ impl Table {
         Self::Orders,
         Self::NewLines,
         Self::Lines,
+        Self::Risks,
+        Self::LateLines,
         Self::Cancellations,
         Self::Inbounds,
         Self::InboundLines,
@@ -300,8 +314,8 @@ impl Table {
             Self::Locations => &[Int, Text, Text],
             // Location key, version, calendar.
             Self::Calendars => &[Int, Int, Text],
-            // Location key; next order, event and inbound.
-            Self::Numbers => &[Int, Int, Int, Int],
+            // Location key; next order, event and inbound. Location key, sequence, event, at risk.
+            Self::Numbers | Self::Risks => &[Int, Int, Int, Int],
             // Key, SKU, display name, backorderable, lead time, most backlog, safety stock.
             Self::Items => &[Int, Text, Text, Int, Int, Int, Int],
             // Location key, SKU key, on hand, allocated, backlog, pending refill, late lines, pending estimate.
@@ -329,6 +343,8 @@ impl Table {
             Self::Inbounds => &[Int, Int, Text, Date, Int],
             // Location key, sequence, line, cancelled, lacking, refunded, late.
             Self::Lines => &[Int, Int, Int, Int, Int, Int, Int, Int],
+            // Location key, sequence, first line, last line, late.
+            Self::LateLines => &[Int, Int, Int, Int, Int],
             // Location key, inbound key, position, SKU key, quantity, received, open.
             Self::InboundLines => &[Int, Int, Int, Int, Int, Int, Int],
             // Location key, inbound key, lines.

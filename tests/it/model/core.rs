@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use holdfast::allocator::command::{ContinueRefill, Reestimate};
 use holdfast::allocator::working_set::{
-    AdjustmentSlot, CancellationSlot, DaySlot, Fate, LocationSlot, OrderSlot, ReceiptSlot, WorkingSet,
+    AdjustmentSlot, CancellationSlot, DaySlot, Fate, LocationSlot, OrderSlot, ReceiptSlot, WaitingOrder, WorkingSet,
 };
 use holdfast::domain::Instant;
 use holdfast::domain::catalog::Item;
@@ -102,6 +102,9 @@ impl Core {
         }
         for (slot, fate) in ws.orders.written() {
             self.rows.write_order(&id_of(slot.location), slot, fate);
+        }
+        for (slot, _) in ws.waiting_orders.written() {
+            self.rows.write_waiting_order(slot);
         }
         for (slot, fate) in ws.inbounds.written() {
             let key = (id_of(slot.location), slot.inbound.inbound_id.clone());
@@ -229,6 +232,20 @@ impl Rows {
         assert_eq!(
             stored, order,
             "what changed of an order is said, and what never changes did not"
+        );
+    }
+
+    fn write_waiting_order(&mut self, slot: &WaitingOrder) {
+        let (_, stored) = self.orders.get_mut(&slot.order_id).expect("a waiting order is stored");
+        for changed in slot.lines.iter().filter(|line| line.is_changed) {
+            stored.line_mut(changed.number).expect("lines stay").is_late = changed.is_late;
+        }
+        if let Some(event_sequence) = slot.event_sequence {
+            (stored.at_risk, stored.event_sequence) = (slot.at_risk, event_sequence);
+        }
+        assert_eq!(
+            stored.at_risk, slot.at_risk,
+            "no order is at risk, or no more, without an event"
         );
     }
 

@@ -2,9 +2,11 @@
 
 use holdfast::allocator::command::Reestimate;
 use holdfast::allocator::day::SKEW;
-use holdfast::allocator::estimate::{self, ESTIMATE_CHANGES_MAX};
+use holdfast::allocator::estimate::{self, ChangesLeft};
 use holdfast::allocator::footprint::Wants;
-use holdfast::allocator::working_set::{DaySlot, LocationPage, WaitingLine, WaitingPage, WorkingSet};
+use holdfast::allocator::working_set::{
+    DaySlot, LackingLine, LocationPage, WaitingLine, WaitingOrder, WaitingPage, WorkingSet,
+};
 use holdfast::domain::Instant;
 use holdfast::domain::ids::{LineNumber, LocationId, OrderId, Sequence, Sku};
 use holdfast::domain::order::OrderState;
@@ -76,20 +78,48 @@ impl Rows {
     }
 }
 
+impl Rows {
+    fn load_waiting_order(&self, ws: &mut WorkingSet, id: &OrderId) {
+        let (location_id, order) = &self.orders[id];
+        let location = ws.locations.find(location_id).expect("it is in the footprint");
+        let key = (location, order.sequence);
+        if ws.waiting_orders.find(&key).is_some() {
+            return;
+        }
+        let lacking = order.lines.iter().filter(|line| !line.lacking.is_zero());
+        let lines = lacking.map(|line| LackingLine {
+            number: line.number,
+            sku_key: line.sku_key,
+            is_late: line.is_late,
+            is_changed: false,
+        });
+        let slot = WaitingOrder {
+            location,
+            sequence: order.sequence,
+            order_id: order.order_id.clone(),
+            promised_ship_date: order.promised_ship_date,
+            at_risk: order.at_risk,
+            lines: lines.collect(),
+            event_sequence: None,
+        };
+        ws.waiting_orders.load(key, slot);
+    }
+}
+
 impl Core {
     pub(super) fn load_estimates(&self, ws: &mut WorkingSet, wants: &Wants) {
-        let mut changes_left = ESTIMATE_CHANGES_MAX;
+        let mut changes = ChangesLeft::of(wants.share);
         for key in wants.estimates.keys() {
             let stock = ws.find_stock_of(&key.0, &key.1).expect("they are in the footprint");
             let pending = ws.stock(stock).stock.pending_estimate.as_ref();
             let after = pending.and_then(|pending| pending.after);
             let page = self.rows.waiting(key, after.unwrap_or((Sequence(0), LineNumber(0))));
             ws.stocks.note(stock).waiting = Some(page);
-            let changing = estimate::cut(ws, stock, &mut changes_left);
+            let changing = estimate::cut(ws, stock, &mut changes);
             let mut places = self.rows.places(&key.0);
             places.retain(|(sequence, _)| changing.contains(sequence));
             for (_, id) in places {
-                self.rows.load_order(ws, id);
+                self.rows.load_waiting_order(ws, id);
             }
         }
         for location_id in &wants.location_walks {
