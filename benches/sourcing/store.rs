@@ -37,6 +37,7 @@ struct Shop {
     store: Box<dyn Store>,
     locations: i64,
     orders: u64,
+    written: i64,
     _directory: Option<tempfile::TempDir>,
 }
 
@@ -66,6 +67,7 @@ impl Shop {
             store,
             locations,
             orders: 0,
+            written: 0,
             _directory: directory,
         };
         let put = |number| Command::PutLocation(location(number));
@@ -104,13 +106,31 @@ impl Shop {
         carts.collect()
     }
 
+    /// Places an order at each of so many locations, the next ones in turn.
+    async fn write(&mut self, locations: i64) {
+        let mut commands = Vec::new();
+        for _ in 0..locations.min(self.locations) {
+            let location_id = location(self.written.rem_euclid(self.locations)).location_id;
+            self.written += 1;
+            let named = self.carts(1, 0).into_iter().map(|cart| Reserve {
+                location_id: Some(location_id.clone()),
+                ..cart
+            });
+            commands.extend(named.map(Command::Reserve));
+        }
+        self.run(&commands).await;
+    }
+
     async fn time(&mut self, call: Call, first: i64, count: usize) -> Duration {
+        if let Call::QuoteAfter(locations) = call {
+            self.write(locations).await;
+        }
         let carts = self.carts(count, first);
         let commands: Vec<_> = carts.iter().cloned().map(Command::Reserve).collect();
         let begun = monotonic();
         match call {
             Call::Reserve => self.run(&commands).await,
-            Call::Quote => {
+            Call::Quote | Call::QuoteAfter(_) => {
                 let mut quotes = Quotes {
                     carts,
                     missed: Wants::default(),
@@ -153,6 +173,8 @@ fn supply(location_id: &LocationId) -> Vec<Command> {
 enum Call {
     Reserve,
     Quote,
+    /// After orders at so many locations, which are not counted.
+    QuoteAfter(i64),
 }
 
 /// Quotes on one snapshot.
@@ -214,7 +236,12 @@ async fn in_turns(shops: &mut [Shop], call: Call, first: i64, count: usize) -> V
 }
 
 async fn measure(database: &str, mut shops: Vec<Shop>) {
-    for (call, name) in [(Call::Reserve, "Reserve"), (Call::Quote, "Quote")] {
+    let [one, all] = [1, LOCATIONS[1]].map(Call::QuoteAfter);
+    let calls = [(Call::Reserve, "Reserve"), (Call::Quote, "Quote")];
+    for (call, name) in calls
+        .into_iter()
+        .chain([(one, "Quote, 1 written"), (all, "Quote, all written")])
+    {
         for (case, first) in [("in stock", 0), ("backordered", SKUS_OF_A_KIND)] {
             for count in TOGETHER {
                 let times = in_turns(&mut shops, call, first, count).await;
@@ -223,7 +250,7 @@ async fn measure(database: &str, mut shops: Vec<Shop>) {
                 let medians: Vec<_> = medians.collect();
                 let ratio = (100 * medians[1].as_nanos()).div_euclid(medians[0].as_nanos().max(1));
                 line(&format_args!(
-                    "{database:10} {name:8} {case:12} {count:3} together: {:>9.1?} with {}, {:>9.1?} with {}: {}.{:02} times",
+                    "{database:10} {name:18} {case:12} {count:3} together: {:>9.1?} with {}, {:>9.1?} with {}: {}.{:02} times",
                     medians[0],
                     shops[0].locations,
                     medians[1],

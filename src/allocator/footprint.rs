@@ -6,12 +6,15 @@
 //! round is loaded again with it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use super::command::{Change, Command, ReserveLine};
 use super::estimate::{self, Share};
 pub use super::wants::Wants;
 use super::wants::settle;
-use super::working_set::{OrderSlot, WorkingSet};
+use super::working_set::{Index, ItemSlot, OrderSlot, WorkingSet};
 use crate::domain::ids::{AdjustmentId, InboundId, LocationId, OrderId, ReceiptId, Sku};
 use crate::domain::quantity::Units;
 
@@ -204,6 +207,8 @@ struct Planner<'a> {
     estimates_left: i64,
     /// Units asked for so far, by position of the stock.
     asked: BTreeMap<usize, Units>,
+    /// Of a SKU, the locations that take orders and where it is not known what is coming.
+    unknown: HashMap<Index<ItemSlot>, Arc<[LocationId]>>,
 }
 
 impl<'a> Planner<'a> {
@@ -214,6 +219,7 @@ impl<'a> Planner<'a> {
             lines_left: REFILL_LINES_MAX,
             estimates_left: 0,
             asked: BTreeMap::new(),
+            unknown: HashMap::default(),
         }
     }
 
@@ -263,19 +269,39 @@ impl<'a> Planner<'a> {
 
     /// An order asks for units: where it is to be filled, or anywhere if no location has them all.
     fn source(&mut self, location_id: Option<&LocationId>, lines: &[ReserveLine]) {
-        let at: Vec<LocationId> = match location_id {
-            Some(location_id) => vec![location_id.clone()],
-            None if self.covered_somewhere(lines) => Vec::new(),
-            None => {
-                let active = self.ws.locations.iter().filter(|(_, slot)| slot.location.active);
-                active.map(|(_, slot)| slot.location.location_id.clone()).collect()
-            }
-        };
-        for location_id in &at {
+        if let Some(location_id) = location_id {
             for line in lines {
                 self.ask(location_id, &line.sku, line.quantity.units());
             }
+            return;
         }
+        let unknown: Vec<_> = lines.iter().map(|line| self.unknown(&line.sku)).collect();
+        if unknown.iter().all(|locations| locations.is_empty()) || self.covered_somewhere(lines) {
+            return;
+        }
+        for (line, locations) in lines.iter().zip(unknown) {
+            for location_id in locations.iter() {
+                self.ask(location_id, &line.sku, line.quantity.units());
+            }
+        }
+    }
+
+    /// The locations that take orders and where it is not known what is coming of a SKU.
+    fn unknown(&mut self, sku: &Sku) -> Arc<[LocationId]> {
+        let ws = self.ws;
+        let Some(item) = ws.find_item(sku) else {
+            return Arc::default();
+        };
+        let unknown = self.unknown.entry(item).or_insert_with(|| {
+            let is_unknown = |location| {
+                let stock = ws.stocks.find(&(location, item));
+                stock.is_some_and(|stock| ws.stock(stock).inbounds.is_none())
+            };
+            let active = ws.locations.iter().filter(|(_, slot)| slot.location.active);
+            let unknown = active.filter(|(location, _)| is_unknown(*location));
+            unknown.map(|(_, slot)| slot.location.location_id.clone()).collect()
+        });
+        Arc::clone(unknown)
     }
 
     /// Whether a location has all units of some lines, as things stand before the round.

@@ -31,14 +31,17 @@ pub(super) fn before(ws: &mut WorkingSet, command: &Command) -> Result<(), Refus
 }
 
 /// Where a command is decided.
-fn locations_of(ws: &WorkingSet, command: &Command) -> BTreeSet<Index<LocationSlot>> {
+fn locations_of(ws: &mut WorkingSet, command: &Command) -> BTreeSet<Index<LocationSlot>> {
+    if let Command::Reserve(c) = command
+        && c.location_id.is_none()
+        && ws.order_of(&c.order_id).is_none()
+    {
+        let candidates = sourcing::candidates(ws);
+        return candidates.iter().map(|candidate| candidate.location).collect();
+    }
     let of_order = |id: &OrderId| ws.order_of(id).map(|slot| slot.location);
     let location = match command {
-        Command::Reserve(c) => match (of_order(&c.order_id), &c.location_id) {
-            (Some(location), _) => Some(location),
-            (None, Some(location_id)) => ws.locations.find(location_id),
-            (None, None) => return sourcing::candidates(ws).into_iter().collect(),
-        },
+        Command::Reserve(c) => of_order(&c.order_id).or_else(|| ws.locations.find(c.location_id.as_ref()?)),
         Command::Confirm(order_id) => of_order(order_id),
         Command::Cancel(c) => of_order(&c.order_id),
         Command::AcknowledgeRelease(c) => of_order(&c.order_id),

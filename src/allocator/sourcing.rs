@@ -1,15 +1,24 @@
 //! Which location is to fill an order: the one that it names, or the best of all (`RULES.md` R7).
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+
+use foldhash::HashMap;
+
 use super::command::ReserveLine;
 use super::promise::{self, LineOffer, Outlook, Today};
-use super::working_set::{Index, LocationSlot, OpenInbound, StockSlot, WorkingSet};
+use super::working_set::{Index, ItemSlot, LocationSlot, OpenInbound, StockSlot, WorkingSet};
 use super::{Refusal, location_of, stocks_of};
 use crate::domain::Date;
 use crate::domain::calendar::plus_days;
-use crate::domain::catalog::Location;
 use crate::domain::ids::{LocationId, Sku};
 use crate::domain::inbound::counted_on;
+use crate::domain::quantity::Units;
 use crate::domain::rejection::Rejection;
+
+/// The most inbounds that are passed by in looking for the first that a new order gets something of.
+const INBOUNDS_PASSED_MAX: u32 = 8;
 
 /// What an order would get at a location.
 #[derive(Debug, Clone)]
@@ -79,89 +88,231 @@ fn loaded<'a>(
     found.collect()
 }
 
+/// A location that takes orders.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Candidate {
+    /// Which one.
+    pub(super) location: Index<LocationSlot>,
+    /// When units that are there leave: no order ships before that.
+    ship: Date,
+    /// How many come before it by rank, then by id.
+    standing: usize,
+}
+
+/// What of a SKU an order could get at a candidate.
+#[derive(Debug, Clone, Copy)]
+struct Prospect {
+    /// Units that it would get at once.
+    available: Units,
+    /// A date before which it does not ship if it asks for more: of the first supply, whatever comes first there. The last
+    /// date of all where it cannot be promised.
+    otherwise: Date,
+}
+
+/// What was worked out of the rows of a working set, for as long as they are what they were: orders that follow each other
+/// ask it of the same SKUs.
+#[derive(Debug, Default)]
+pub(super) struct Choices {
+    of_locations: u64,
+    candidates: Option<Arc<[Candidate]>>,
+    /// The prospects of counters, by their positions, each with the versions of the rows that it follows from.
+    of_stocks: Vec<Option<(Versions, Prospect)>>,
+    of_tables: Versions,
+    /// Of an item, a prospect for each candidate.
+    of_items: HashMap<Index<ItemSlot>, Vec<Prospect>>,
+}
+
+/// Versions of locations, items and counters.
+type Versions = (u64, u64, u64);
+
 /// Every location that takes orders, the one first that could ship first if it had everything, then by rank and id. An order
 /// never ships before that date, so that those at the end need not be looked at.
-pub(super) fn candidates(ws: &WorkingSet) -> Vec<Index<LocationSlot>> {
+pub(super) fn candidates(ws: &mut WorkingSet) -> Arc<[Candidate]> {
+    let version = ws.locations.version();
+    if let Some(known) = ws
+        .choices
+        .candidates
+        .as_ref()
+        .filter(|_| ws.choices.of_locations == version)
+    {
+        return Arc::clone(known);
+    }
     let active = ws.locations.iter().filter(|(_, slot)| slot.location.active);
-    let mut candidates: Vec<_> = active.map(|(index, _)| index).collect();
-    candidates.sort_unstable_by(|a, b| preference(ws, *a, None).cmp(&preference(ws, *b, None)));
+    let mut by_standing: Vec<_> = active.collect();
+    by_standing.sort_unstable_by_key(|(_, slot)| (slot.location.rank, &slot.location.location_id));
+    let numbered = by_standing.into_iter().enumerate();
+    let mut candidates: Vec<_> = numbered
+        .map(|(standing, (location, slot))| Candidate {
+            location,
+            ship: slot.today.ship,
+            standing,
+        })
+        .collect();
+    candidates.sort_unstable_by_key(|candidate| (candidate.ship, candidate.standing));
+    let candidates: Arc<[Candidate]> = candidates.into();
+    ws.choices.of_locations = version;
+    ws.choices.candidates = Some(Arc::clone(&candidates));
     candidates
 }
 
-/// What the lowest of is preferred: the ship date, or without one the earliest that a location has, the rank, the id.
-fn preference(ws: &WorkingSet, location: Index<LocationSlot>, ship_date: Option<Date>) -> (Date, i32, &LocationId) {
-    let slot = ws.location(location);
-    let at_best = || slot.today.ship;
-    let Location { rank, location_id, .. } = &slot.location;
-    (ship_date.unwrap_or_else(at_best), *rank, location_id)
-}
-
 fn best(ws: &mut WorkingSet, demand: Demand<'_>) -> Result<Source, Refusal> {
-    let mut candidates = candidates(ws).into_iter();
-    let first = candidates.next().ok_or(Rejection::NoActiveLocation)?;
-    let mut found = at(ws, first, demand)?;
-    let second = candidates.as_slice().first();
-    if second.is_none_or(|second| is_beaten(ws, &found, *second, None)) {
-        return Ok(found);
+    let candidates = candidates(ws);
+    let first = *candidates.first().ok_or(Rejection::NoActiveLocation)?;
+    let mut found = (at(ws, first.location, demand)?, first.standing);
+    let second = candidates.get(1);
+    if second.is_none_or(|second| is_beaten(&found, second.ship, second.standing)) {
+        return Ok(found.0);
     }
     // Those that could win come first, so that most are never looked at.
-    let mut others: Vec<_> = candidates.map(|other| (earliest(ws, other, demand), other)).collect();
-    others.sort_unstable_by(|(a, x), (b, y)| preference(ws, *x, *a).cmp(&preference(ws, *y, *b)));
-    for (earliest, location) in others {
-        if is_beaten(ws, &found, location, earliest) {
+    let earliest = earliest(ws, &candidates, demand.lines)
+        .into_iter()
+        .zip(candidates.iter());
+    let others = earliest.map(|(earliest, other)| Reverse((earliest, other.standing, other.location)));
+    let mut others: BinaryHeap<_> = others.skip(1).collect();
+    while let Some(Reverse((earliest, standing, location))) = others.pop() {
+        if is_beaten(&found, earliest, standing) {
             break;
         }
-        let source = at(ws, location, demand)?;
-        if wins(ws, &source, &found) {
-            found = source;
+        let other = (at(ws, location, demand)?, standing);
+        if wins(&other, &found) {
+            found = other;
+        }
+        // Where nothing can be promised, the lowest rank and id tells why: it came first.
+        if earliest == Date::MAX {
+            break;
         }
     }
-    Ok(found)
+    Ok(found.0)
 }
 
-/// Whether what was found is better than whatever a location may have, which ships nothing before a date.
-fn is_beaten(ws: &WorkingSet, found: &Source, location: Index<LocationSlot>, earliest: Option<Date>) -> bool {
-    found.ship_date.is_some() && preference(ws, found.location, found.ship_date) < preference(ws, location, earliest)
+/// Whether what was found is better than whatever a location of a standing may have, which ships nothing before a date.
+fn is_beaten((found, standing): &(Source, usize), earliest: Date, other: usize) -> bool {
+    found
+        .ship_date
+        .is_some_and(|date| (date, *standing) < (earliest, other))
 }
 
 /// Whether a source is better than another: one with a date is, then the earlier one, then the lower rank and id. Refusals have
 /// no dates to be compared by.
-fn wins(ws: &WorkingSet, source: &Source, other: &Source) -> bool {
-    let of = |source: &Source| {
-        let (date, rank, id) = preference(ws, source.location, source.ship_date);
-        (source.ship_date.is_none(), source.ship_date.map(|_| date), rank, id)
-    };
+fn wins(source: &(Source, usize), other: &(Source, usize)) -> bool {
+    let of = |(source, standing): &(Source, usize)| (source.ship_date.is_none(), source.ship_date, *standing);
     of(source) < of(other)
 }
 
-/// A date before which an order of these lines does not ship from a location, whatever comes first there: that of the first
-/// supply of the line whose first supply is the latest. `None` where it ships at best today, or where it cannot be said.
-fn earliest(ws: &WorkingSet, location: Index<LocationSlot>, demand: Demand<'_>) -> Option<Date> {
-    let LocationSlot {
-        location: of, today, ..
-    } = ws.location(location);
-    let mut latest = today.business;
-    for line in demand.lines {
-        let slot = ws.stock(ws.stocks.find(&(location, ws.find_item(&line.sku)?))?);
-        if slot.stock.pending_refill.is_some() {
-            return None;
-        }
-        if ws.available(slot) < line.quantity.units() {
-            slot.inbounds.as_ref()?;
-            // Nothing is coming: no date at all.
-            let Some(supply) = first_supply(*today, promise::outlook(ws, slot)) else {
-                return Some(Date::MAX);
-            };
-            latest = latest.max(supply);
+/// For each candidate a date before which an order of these lines does not ship from there: that of the first supply of the
+/// line whose first supply is the latest.
+fn earliest(ws: &mut WorkingSet, candidates: &[Candidate], lines: &[ReserveLine]) -> Vec<Date> {
+    let mut earliest: Vec<_> = candidates.iter().map(|candidate| candidate.ship).collect();
+    for line in lines {
+        let Some(item) = ws.find_item(&line.sku) else {
+            continue;
+        };
+        let quantity = line.quantity.units();
+        for (earliest, prospect) in earliest.iter_mut().zip(prospects(ws, candidates, item)) {
+            if prospect.available < quantity {
+                *earliest = prospect.otherwise.max(*earliest);
+            }
         }
     }
-    (latest > today.business).then(|| of.calendar.ship_date(of.calendar.on_or_after(latest)))
+    earliest
 }
 
-/// A date before which nothing that is coming is there; `None` when nothing is coming.
-fn first_supply(today: Today, outlook: Outlook<'_>) -> Option<Date> {
-    let counted = |inbound: &&OpenInbound| !counted_on(inbound.open, outlook.buffer_percent).is_zero();
-    let inbounds = outlook.inbounds.iter().filter(counted);
-    let by_lead_time = outlook.lead_time_days.map(|days| plus_days(today.local, days));
-    inbounds.map(|inbound| inbound.expected_date).chain(by_lead_time).min()
+/// What of a SKU an order could get at each candidate.
+fn prospects<'a>(ws: &'a mut WorkingSet, candidates: &[Candidate], item: Index<ItemSlot>) -> &'a [Prospect] {
+    let of_tables = (ws.locations.version(), ws.items.version(), ws.stocks.version());
+    if ws.choices.of_tables != of_tables {
+        ws.choices.of_items.clear();
+        ws.choices.of_tables = of_tables;
+    }
+    if !ws.choices.of_items.contains_key(&item) {
+        let of_item = ws.items.version_of(item);
+        let prospects = candidates.iter().map(|candidate| {
+            let Some(stock) = ws.stocks.find(&(candidate.location, item)) else {
+                return unknown(*candidate);
+            };
+            let of_location = ws.locations.version_of(candidate.location);
+            let versions = (of_location, of_item, ws.stocks.version_of(stock));
+            let known = ws.choices.of_stocks.get(stock.position()).copied().flatten();
+            if let Some((_, prospect)) = known.filter(|(known, _)| *known == versions) {
+                return prospect;
+            }
+            let prospect = prospect(ws, *candidate, stock);
+            ws.choices.note(stock, versions, prospect);
+            prospect
+        });
+        let prospects = prospects.collect();
+        ws.choices.of_items.insert(item, prospects);
+    }
+    ws.choices.of_items.get(&item).map_or(&[], Vec::as_slice)
+}
+
+impl Choices {
+    fn note(&mut self, stock: Index<StockSlot>, versions: Versions, prospect: Prospect) {
+        let at = stock.position();
+        if self.of_stocks.len() <= at {
+            self.of_stocks.resize(at.saturating_add(1), None);
+        }
+        if let Some(noted) = self.of_stocks.get_mut(at) {
+            *noted = Some((versions, prospect));
+        }
+    }
+}
+
+/// All that can be said of what is not loaded, or not settled.
+fn unknown(candidate: Candidate) -> Prospect {
+    Prospect {
+        available: Units::ZERO,
+        otherwise: candidate.ship,
+    }
+}
+
+fn prospect(ws: &WorkingSet, candidate: Candidate, stock: Index<StockSlot>) -> Prospect {
+    let slot = ws.stock(stock);
+    if slot.stock.pending_refill.is_some() {
+        return unknown(candidate);
+    }
+    let (available, may_wait) = (ws.available(slot), ws.item(slot.item).item.backorderable);
+    if may_wait && slot.inbounds.is_none() {
+        return Prospect {
+            available,
+            ..unknown(candidate)
+        };
+    }
+    let LocationSlot { location, today, .. } = ws.location(candidate.location);
+    let supply = first_supply(*today, promise::outlook(ws, slot), slot.stock.backlog).filter(|_| may_wait);
+    // Nothing is coming: no date at all.
+    let otherwise = supply.map_or(Date::MAX, |supply| {
+        if supply <= today.business {
+            return candidate.ship;
+        }
+        let calendar = &location.calendar;
+        calendar.ship_date(calendar.on_or_after(supply))
+    });
+    Prospect { available, otherwise }
+}
+
+/// A date before which no unit is there for a new order, when `ahead` units go to older ones first; `None` when nobody can
+/// say. Without a walk along everything that is coming: where that is long, it is an early one.
+fn first_supply(today: Today, outlook: Outlook<'_>, ahead: Units) -> Option<Date> {
+    let counted = |inbound: &OpenInbound| i128::from(counted_on(inbound.open, outlook.buffer_percent).get());
+    let coming = || outlook.inbounds.iter().filter(|inbound| counted(inbound) > 0);
+    let before = i128::from(ahead.get()).saturating_add(i128::from(outlook.shortfall.get()));
+    let mut first = coming().map(|inbound| inbound.expected_date).min();
+    for _ in 0..INBOUNDS_PASSED_MAX {
+        let Some(date) = first else { break };
+        let by_then = coming().filter(|inbound| inbound.expected_date <= date);
+        if by_then.map(counted).fold(0, i128::saturating_add) > before {
+            return first;
+        }
+        let later = coming()
+            .map(|inbound| inbound.expected_date)
+            .filter(|later| *later > date);
+        let Some(later) = later.min() else {
+            // All that is coming goes to others.
+            let by_lead_time = outlook.lead_time_days.map(|days| plus_days(today.local, days));
+            return by_lead_time.map(|by_lead_time| by_lead_time.max(date));
+        };
+        first = Some(later);
+    }
+    first.or_else(|| outlook.lead_time_days.map(|days| plus_days(today.local, days)))
 }

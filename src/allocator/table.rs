@@ -66,6 +66,10 @@ impl<R> std::hash::Hash for Index<R> {
 struct Row<R> {
     row: R,
     fate: Fate,
+    /// Whether another row stands for its key.
+    is_replaced: bool,
+    /// The version of the table when it was added, changed or noted last.
+    version: u64,
 }
 
 /// Rows of one kind.
@@ -73,6 +77,8 @@ struct Row<R> {
 pub struct Table<K, R> {
     rows: Vec<Row<R>>,
     positions: HashMap<K, Index<R>>,
+    version: u64,
+    is_written: bool,
 }
 
 impl<K, R> Default for Table<K, R> {
@@ -80,6 +86,8 @@ impl<K, R> Default for Table<K, R> {
         Self {
             rows: Vec::new(),
             positions: HashMap::default(),
+            version: 0,
+            is_written: false,
         }
     }
 }
@@ -95,9 +103,25 @@ impl<K: Hash + Eq, R> Table<K, R> {
         self.push(key, row, Fate::New)
     }
 
+    /// Adds a row as it was loaded, in the place of one that nobody finds by its key any more.
+    pub fn load_anew(&mut self, key: K, row: R) -> Index<R> {
+        let former = self.positions.remove(&key);
+        if let Some(former) = former.and_then(|former| self.rows.get_mut(former.0)) {
+            former.is_replaced = true;
+        }
+        self.load(key, row)
+    }
+
     fn push(&mut self, key: K, row: R, fate: Fate) -> Index<R> {
+        self.version = self.version.wrapping_add(1);
+        self.is_written |= fate != Fate::Kept;
         let index = Index(self.rows.len(), PhantomData);
-        self.rows.push(Row { row, fate });
+        self.rows.push(Row {
+            row,
+            fate,
+            is_replaced: false,
+            version: self.version,
+        });
         let former = self.positions.insert(key, index);
         assert!(former.is_none(), "a key stands for one row");
         index
@@ -116,7 +140,10 @@ impl<K: Hash + Eq, R> Table<K, R> {
 
     /// The row at a position, to change: it will be written.
     pub fn change(&mut self, index: Index<R>) -> &mut R {
+        self.version = self.version.wrapping_add(1);
+        self.is_written = true;
         let row = self.rows.get_mut(index.0).expect("positions come from this table");
+        row.version = self.version;
         if row.fate == Fate::Kept {
             row.fate = Fate::Changed;
         }
@@ -125,7 +152,10 @@ impl<K: Hash + Eq, R> Table<K, R> {
 
     /// The row at a position, to note what needs no writing.
     pub fn note(&mut self, index: Index<R>) -> &mut R {
-        &mut self.rows.get_mut(index.0).expect("positions come from this table").row
+        self.version = self.version.wrapping_add(1);
+        let row = self.rows.get_mut(index.0).expect("positions come from this table");
+        row.version = self.version;
+        &mut row.row
     }
 
     /// Whether the row is not in the store yet.
@@ -134,11 +164,12 @@ impl<K: Hash + Eq, R> Table<K, R> {
         self.rows.get(index.0).is_some_and(|row| row.fate == Fate::New)
     }
 
-    /// Every row with its position, in the order in which they were added.
+    /// Every row that its key finds, with its position, in the order in which they were added.
     pub fn iter(&self) -> impl Iterator<Item = (Index<R>, &R)> {
         self.rows
             .iter()
             .enumerate()
+            .filter(|(_, row)| !row.is_replaced)
             .map(|(at, row)| (Index(at, PhantomData), &row.row))
     }
 
@@ -158,7 +189,25 @@ impl<K: Hash + Eq, R> Table<K, R> {
             .map(|(at, _)| Index(at, PhantomData))
     }
 
-    /// How many rows there are.
+    /// A number that changes whenever a row is added, changed or noted.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// A number that changes whenever the row at a position is changed or noted.
+    #[must_use]
+    pub fn version_of(&self, index: Index<R>) -> u64 {
+        self.rows.get(index.0).map_or(0, |row| row.version)
+    }
+
+    /// Whether there are rows to be written.
+    #[must_use]
+    pub fn is_written(&self) -> bool {
+        self.is_written
+    }
+
+    /// How many rows there are, those that were replaced included.
     #[must_use]
     pub fn len(&self) -> usize {
         self.rows.len()

@@ -20,6 +20,7 @@ pub use super::slot::{
     LocationPage, LocationSlot, OpenInbound, OrderSlot, Place, ReceiptSlot, StockSlot, WaitingLine, WaitingOrder,
     WaitingPage,
 };
+use super::sourcing::Choices;
 use super::table::Table;
 pub use super::table::{Fate, Index};
 use crate::domain::Instant;
@@ -78,7 +79,11 @@ pub struct WorkingSet {
     pub(super) cut: Vec<Index<StockSlot>>,
     /// What the command that is being decided left to be estimated anew.
     pub(super) to_estimate: BTreeSet<Reestimate>,
+    /// What was worked out of the rows to choose a location.
+    pub(super) choices: Choices,
     orders_by_place: HashMap<(Index<LocationSlot>, Sequence), Index<OrderSlot>>,
+    /// From when until before when the dates of all locations are what `now` is there; `None` where that was not asked yet.
+    todays: Option<(Instant, Instant)>,
 }
 
 impl WorkingSet {
@@ -107,11 +112,39 @@ impl WorkingSet {
             lapse_lines_filled: 0,
             cut: Vec::new(),
             to_estimate: BTreeSet::new(),
+            choices: Choices::default(),
             orders_by_place: HashMap::default(),
+            todays: None,
         }
     }
 
-    /// Adds a location as it was loaded.
+    /// Whether nothing was decided on it, and it holds locations, items and counters alone.
+    #[must_use]
+    pub fn is_as_loaded(&self) -> bool {
+        let is_written = self.locations.is_written() || self.items.is_written() || self.stocks.is_written();
+        let is_catalog =
+            self.orders.is_empty() && self.inbounds.is_empty() && self.due.is_empty() && self.days.is_empty();
+        !is_written && is_catalog && self.events.is_empty() && self.pages.is_empty() && self.catalog.is_none()
+    }
+
+    /// Serves another round, at another instant. To be called on one that is [as it was loaded](Self::is_as_loaded).
+    pub fn serve_again(&mut self, now: Instant) {
+        self.now = now;
+        self.missing = Wants::default();
+        if self.todays.is_some_and(|(from, until)| (from..until).contains(&now)) {
+            return;
+        }
+        let mut until = Instant::MAX_UTC;
+        let locations: Vec<_> = self.locations.iter().map(|(index, _)| index).collect();
+        for index in locations {
+            let slot = self.locations.note(index);
+            slot.today = Today::of(&slot.location.calendar, now);
+            until = until.min(slot.location.calendar.next_change(now));
+        }
+        self.todays = Some((now, until));
+    }
+
+    /// Adds a location as it was loaded. Of one that there is already, nothing is found any more, nor of its counters.
     pub fn load_location(
         &mut self,
         key: LocationKey,
@@ -119,6 +152,10 @@ impl WorkingSet {
         next: (Sequence, EventSequence, InboundKey),
     ) -> Index<LocationSlot> {
         let today = Today::of(&location.calendar, self.now);
+        if let Some((from, until)) = &mut self.todays {
+            *from = self.now;
+            *until = location.calendar.next_change(self.now).min(*until);
+        }
         let (next_order, next_event, next_inbound) = next;
         let slot = LocationSlot {
             key,
@@ -129,7 +166,7 @@ impl WorkingSet {
             config_changed: false,
             today,
         };
-        self.locations.load(slot.location.location_id.clone(), slot)
+        self.locations.load_anew(slot.location.location_id.clone(), slot)
     }
 
     /// Adds counters; absent ones are loaded as zeros.

@@ -244,7 +244,7 @@ impl Store for PostgresStore {
             // Not before the connection: whoever waits for one keeps nothing.
             let mut kept = self.kept.take();
             let decided = tables::decide(it, &self.configs, &mut kept, round).await;
-            decided.map(|_| self.kept.give(kept))
+            decided.map(|(found, _)| self.kept.give(kept, found))
         })
     }
 

@@ -222,10 +222,10 @@ ORDER BY k.at, l.line_number"
 );
 
 const LOAD_DUE: &str = "-- load_due
-SELECT k.at - 1, o.location_key, o.sequence
+SELECT k.at - 1, o.location_key, o.sequence, o.payment_deadline_us
 FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS k (location_key, now_us, most, at)
 CROSS JOIN LATERAL (
-    SELECT location_key, sequence FROM orders
+    SELECT location_key, sequence, payment_deadline_us FROM orders
     WHERE location_key = k.location_key AND state = 1 AND payment_deadline_us <= k.now_us
     ORDER BY location_key, payment_deadline_us, sequence
     LIMIT k.most

@@ -22,7 +22,7 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use tokio::sync::Mutex;
 
-use super::tables::{Configs, Kept, KeptByReaders, Loaded, Loader, consumers, lists, logs, run_in_tx};
+use super::tables::{Configs, Kept, KeptByReaders, Loader, consumers, lists, logs, run_in_tx};
 use super::{
     Consumer, DueWork, InboundFilter, InvariantReport, LOADS_MAX, LogEnds, OrderAt, OrderFilter, Page, QueuedLine,
     Released, Round, Store, StoreError, Verdict,
@@ -192,8 +192,9 @@ impl Store for SqliteStore {
         let mut kept = self.kept.take();
         for _ in 0..LOADS_MAX {
             let (configs, footprint, now) = (Arc::clone(&self.configs), round.footprint(), round.now());
+            let begun = kept.begin(now, &footprint);
             let load = move |connection: &mut Connection| {
-                let mut loader = Loader::new(connection, &configs, Some(&mut kept), Loaded::new(now));
+                let mut loader = Loader::new(connection, &configs, Some(&mut kept), begun);
                 at_once(loader.load(&footprint))?;
                 let filled = loader.loaded;
                 Ok((filled, kept))
@@ -213,9 +214,10 @@ impl Store for SqliteStore {
             }
             kept.keep_read(&filled);
             if round.decide(&mut filled.ws) != Verdict::Again {
-                self.kept.give(kept);
+                self.kept.give(kept, filled);
                 return Ok(());
             }
+            kept.end(filled);
         }
         Err(StoreError::NeverLoaded(LOADS_MAX))
     }

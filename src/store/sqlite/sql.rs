@@ -152,7 +152,7 @@ SELECT ",
 );
 
 const LOAD_DUE: &str = "-- load_due
-SELECT location_key, sequence
+SELECT location_key, sequence, payment_deadline_us
 FROM orders INDEXED BY orders_tentative
 WHERE location_key = ?1 AND state = 1 AND payment_deadline_us <= ?2
 ORDER BY payment_deadline_us, sequence

@@ -43,17 +43,21 @@ impl<D: Database> Loader<'_, D> {
         Ok(())
     }
 
-    /// Loads items and their counters at every location; the items alone where there is none. All locations are loaded.
+    /// Loads items and their counters at every location, unless they are loaded; the items alone where there is no location.
+    /// All locations are loaded.
     pub(super) async fn load_anywhere(&mut self, skus: &[Sku]) -> Result<(), StoreError> {
-        let locations = &self.loaded.ws.locations;
-        if locations.is_empty() {
+        let ws = &self.loaded.ws;
+        if ws.locations.is_empty() {
             return self.load_items_everywhere(skus).await;
         }
-        let ids = locations.iter().map(|(_, slot)| slot.location.location_id.clone());
-        let pairs: Vec<_> = ids
-            .flat_map(|id| skus.iter().map(move |sku| (id.clone(), sku.clone())))
-            .collect();
-        self.load_stock(&pairs).await
+        let items: Vec<_> = skus.iter().map(|sku| (sku, ws.find_item(sku))).collect();
+        let mut unknown = Vec::new();
+        for (location, slot) in ws.locations.iter() {
+            let is_loaded = |item: &Option<_>| item.is_some_and(|item| ws.stocks.find(&(location, item)).is_some());
+            let of_location = items.iter().filter(|(_, item)| !is_loaded(item));
+            unknown.extend(of_location.map(|(sku, _)| (slot.location.location_id.clone(), Sku::clone(sku))));
+        }
+        self.load_stock(&unknown).await
     }
 
     /// Adds an item and its counters from what is kept; answers whether it was.

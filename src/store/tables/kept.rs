@@ -5,6 +5,9 @@
 //! A location's revision grows with each round that writes there. A writer reads it under the location's lock, a reader in
 //! its snapshot: while it is the one that is kept, nobody wrote there since. An item belongs to every location, so putting
 //! one grows all revisions.
+//!
+//! A reader that asks at every location keeps its working set too, with what was worked out of it to choose among them: the
+//! next one costs what was written since, and not rows of every SKU at every location.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -13,14 +16,19 @@ use foldhash::HashMap;
 
 use super::changes::{Changes, touched};
 use super::load::Loaded;
+use crate::allocator::footprint::Footprint;
 use crate::allocator::working_set::{Index, ItemSlot, OpenInbound, StockSlot};
+use crate::domain::Instant;
 use crate::domain::ids::{LocationKey, Sku};
 use crate::domain::stock::Stock;
 
-/// The most rows that are kept: some twenty MiB. Beyond it all are read anew.
+/// The most rows that are kept: some twenty MiB, and as much again where readers ask at every location. Beyond it all are read
+/// anew.
 const ROWS_MAX: usize = 65_536;
 /// The most inbounds of a SKU that are kept: of more, what is coming is read anew.
 const COMING_MAX: usize = 32;
+/// The most rows of locations that are kept of rounds that asked at every one, those that were written since included.
+const LOCATIONS_MAX: usize = 4_096;
 
 /// Rows that need not be read again.
 #[derive(Debug, Default)]
@@ -28,6 +36,8 @@ pub(in crate::store) struct Kept {
     locations: HashMap<LocationKey, AtLocation>,
     rows: usize,
     is_of_reader: bool,
+    /// What a reader found that asked at every location.
+    everywhere: Option<Loaded>,
     /// What the last round wrote: its room serves the next one.
     pub(super) changes: Changes,
 }
@@ -38,6 +48,8 @@ struct AtLocation {
     revision: i64,
     /// How often a round changed inbounds there: what is coming was kept before or after.
     inbounds_version: u64,
+    /// When the first payment of a tentative order is due there, in microseconds; `None` where that was not read.
+    first_deadline: Option<i64>,
     rows: HashMap<Sku, KeptRow>,
 }
 
@@ -58,6 +70,47 @@ pub(super) struct Remembered<'a> {
 }
 
 impl Kept {
+    /// What a round at an instant begins with. A reader that asks at every location goes on with what the one before it found:
+    /// of that, [loading](super::Loader::load) drops what was written since.
+    pub(in crate::store) fn begin(&mut self, now: Instant, footprint: &Footprint) -> Loaded {
+        if footprint.anywhere.is_empty() {
+            return Loaded::new(now);
+        }
+        let Some(mut loaded) = self.everywhere.take() else {
+            return Loaded::new(now);
+        };
+        loaded.ws.serve_again(now);
+        loaded.read.clear();
+        loaded.deadlines.clear();
+        loaded
+    }
+
+    /// Takes what a reader found, for the next one.
+    pub(in crate::store) fn end(&mut self, mut loaded: Loaded) {
+        let ws = &mut loaded.ws;
+        let fits = ws.stocks.len() <= ROWS_MAX && ws.locations.len() <= LOCATIONS_MAX;
+        if !(self.is_of_reader && loaded.is_everywhere && fits && ws.is_as_loaded()) {
+            return;
+        }
+        for index in &loaded.read {
+            let inbounds = &ws.stock(*index).inbounds;
+            if inbounds.as_ref().is_some_and(|coming| coming.len() > COMING_MAX) {
+                ws.stocks.note(*index).inbounds = None;
+            }
+        }
+        self.everywhere = Some(loaded);
+    }
+
+    /// Whether it is what a reader keeps: a snapshot shows it, and nothing of it is changed.
+    pub(super) fn is_of_reader(&self) -> bool {
+        self.is_of_reader
+    }
+
+    /// When the first payment of a tentative order is due at a location, in microseconds, if that is kept.
+    pub(super) fn first_deadline(&self, location: i64) -> Option<i64> {
+        self.locations.get(&LocationKey(location))?.first_deadline
+    }
+
     /// Forgets what is kept of a location if somebody else wrote there. To be called with what is read under its lock, or in
     /// a snapshot.
     pub(super) fn check(&mut self, location: LocationKey, revision: i64) {
@@ -125,6 +178,9 @@ impl Kept {
             let grown = i64::from(revised.contains(&slot.key.0));
             let at = self.locations.entry(slot.key).or_default();
             at.revision = revision.saturating_add(grown);
+            if self.is_of_reader {
+                at.first_deadline = loaded.deadlines.get(&slot.key.0).copied();
+            }
         }
         for slot in rows.iter().map(|index| ws.stock(*index)) {
             let (location, item) = (ws.location(slot.location).key, ws.item(slot.item));
@@ -173,8 +229,9 @@ impl KeptByReaders {
         })
     }
 
-    /// Gives it back. What a reader that failed had is dropped with it.
-    pub(in crate::store) fn give(&self, kept: Kept) {
+    /// Gives it back, with what was found. What a reader that failed had is dropped with it.
+    pub(in crate::store) fn give(&self, mut kept: Kept, found: Loaded) {
+        kept.end(found);
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(kept);
     }
 }

@@ -11,7 +11,7 @@ use super::configs::Configs;
 use super::kept::Kept;
 use super::statements::Load;
 use super::{Database, Found, FoundRows, Row};
-use crate::allocator::footprint::{Footprint, LAPSES_MAX};
+use crate::allocator::footprint::Footprint;
 use crate::allocator::working_set::{CatalogKeys, Index, ItemSlot, LocationSlot, OrderSlot, StockSlot, WorkingSet};
 use crate::domain::Instant;
 use crate::domain::ids::{LocationKey, OrderId, Sequence, Sku, SkuKey};
@@ -32,6 +32,11 @@ pub(in crate::store) struct Loaded {
     pub(super) unlocked: HashSet<i64>,
     /// Counters that were read from the database, or what is coming of them.
     pub(super) read: BTreeSet<Index<StockSlot>>,
+    /// When the first payment of a tentative order is due at locations where that is known, in microseconds, by their keys;
+    /// [`NEVER`](super::due::NEVER) where none is.
+    pub(super) deadlines: HashMap<i64, i64>,
+    /// Whether every location is loaded.
+    pub(super) is_everywhere: bool,
 }
 
 impl Loaded {
@@ -44,6 +49,8 @@ impl Loaded {
             revisions: HashMap::default(),
             unlocked: HashSet::default(),
             read: BTreeSet::new(),
+            deadlines: HashMap::default(),
+            is_everywhere: false,
         }
     }
 }
@@ -125,27 +132,6 @@ impl<'a, D: Database> Loader<'a, D> {
             places.insert((cells.int(0, "location_key")?, cells.int(1, "sequence")?));
         }
         Ok(places)
-    }
-
-    /// Loads tentative orders that have lapsed at locations that are locked, and the counters of their lines.
-    async fn load_due(&mut self) -> Result<(), StoreError> {
-        let (now, mut given) = (self.loaded.ws.now.timestamp_micros(), Load::Due.rows());
-        let limit = i64::try_from(LAPSES_MAX).unwrap_or(i64::MAX).saturating_add(1);
-        let locations = self.loaded.ws.locations.iter();
-        let keys: BTreeSet<i64> = locations.map(|(_, slot)| slot.key.0).collect();
-        for key in keys.into_iter().filter(|key| !self.loaded.unlocked.contains(key)) {
-            given.row().int(key).int(now).int(limit).end();
-        }
-        let mut places = BTreeSet::new();
-        for row in &self.find(Load::Due, &given).await? {
-            let cells = Cells::new(row, "orders", 2);
-            places.insert((cells.int(0, "location_key")?, cells.int(1, "sequence")?));
-        }
-        let new = self.load_orders_at(&places).await?;
-        self.load_stock_of_orders(&new).await?;
-        let due = places.iter().filter_map(|place| self.order_at(*place)).collect();
-        self.loaded.ws.load_due(due);
-        Ok(())
     }
 
     /// The order at a place, if it is loaded.

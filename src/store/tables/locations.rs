@@ -35,7 +35,38 @@ impl<D: Database> Loader<'_, D> {
                 keys: keys_of(keys),
             }
         };
-        self.add_locations(&which).await
+        self.loaded.is_everywhere = matches!(which, Which::All);
+        let mut rows = self.database.load_locations(&which).await?;
+        if !self.loaded.revisions.is_empty() {
+            self.keep_unchanged(&mut rows)?;
+        }
+        self.add_locations(&rows).await
+    }
+
+    /// Of what an earlier round left, keeps what nobody wrote since, and leaves the rows of the other locations. An item
+    /// belongs to every location: where all of them were written, that may have been an item.
+    fn keep_unchanged(&mut self, rows: &mut Vec<Found<D::Row>>) -> Result<(), StoreError> {
+        let mut changed = Vec::new();
+        for (at, row) in rows.iter().enumerate() {
+            let cells = Cells::new(row, "locations", 2);
+            let (key, revision) = (cells.int(0, "location_key")?, cells.int(6, "revision")?);
+            if self.loaded.revisions.get(&key) != Some(&revision) {
+                changed.push(at);
+            } else if let Some(kept) = &mut self.kept {
+                kept.check(LocationKey(key), revision);
+            }
+        }
+        if changed.len() < rows.len() {
+            let mut at = 0..;
+            rows.retain(|_| at.next().is_some_and(|at| changed.binary_search(&at).is_ok()));
+        } else {
+            let now = self.loaded.ws.now;
+            self.loaded = Loaded {
+                is_everywhere: self.loaded.is_everywhere,
+                ..Loaded::new(now)
+            };
+        }
+        Ok(())
     }
 
     /// Loads the locations of orders whose ids are claimed anew, unless they are loaded.
@@ -50,13 +81,13 @@ impl<D: Database> Loader<'_, D> {
         }
         self.loaded.unlocked.extend(&unknown);
         let keys = keys_of(unknown);
-        self.add_locations(&Which::Unlocked { keys }).await
+        let rows = self.database.load_locations(&Which::Unlocked { keys }).await?;
+        self.add_locations(&rows).await
     }
 
-    async fn add_locations(&mut self, which: &Which) -> Result<(), StoreError> {
-        let rows = self.database.load_locations(which).await?;
-        let mut configs = self.configs_of(&rows).await?;
-        for row in &rows {
+    async fn add_locations(&mut self, rows: &[Found<D::Row>]) -> Result<(), StoreError> {
+        let mut configs = self.configs_of(rows).await?;
+        for row in rows {
             let cells = Cells::new(row, "locations", 2);
             let key = LocationKey(cells.int(0, "location_key")?);
             let location = configs

@@ -16,6 +16,7 @@ pub(super) mod columns;
 mod configs;
 pub(super) mod consumers;
 mod counters;
+mod due;
 mod estimates;
 mod kept;
 pub(super) mod lists;
@@ -105,14 +106,15 @@ pub(super) async fn decide<D: Database>(
 ) -> Result<(Loaded, Verdict), StoreError> {
     for _ in 0..LOADS_MAX {
         let (footprint, now) = (round.footprint(), round.now());
-        let mut loader = Loader::new(database, configs, Some(&mut *kept), Loaded::new(now));
+        let begun = kept.begin(now, &footprint);
+        let mut loader = Loader::new(database, configs, Some(&mut *kept), begun);
         loader.load(&footprint).await?;
         let wants = round.plan(&loader.loaded.ws);
         loader.load_wants(&wants).await?;
         let mut filled = loader.loaded;
         kept.keep_read(&filled);
         match round.decide(&mut filled.ws) {
-            Verdict::Again => {}
+            Verdict::Again => kept.end(filled),
             verdict @ (Verdict::Commit | Verdict::Abandon) => return Ok((filled, verdict)),
         }
     }

@@ -26,8 +26,8 @@ pub(in crate::store) enum Load {
     Orders,
     /// Lines of orders, by location key and sequence.
     Lines,
-    /// Places of tentative orders whose deadline has come, by location key, microseconds and how many of each location: the
-    /// first by deadline.
+    /// Places of tentative orders whose deadline has come, with it, by location key, microseconds and how many of each
+    /// location: the first by deadline.
     Due,
     /// Cancellations of orders, by location key and sequence.
     Cancellations,

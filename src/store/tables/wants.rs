@@ -24,6 +24,9 @@ impl<D: Database> Loader<'_, D> {
         if wants.is_empty() {
             return Ok(());
         }
+        // What only such rounds note on rows is not for others.
+        let is_plain = wants.queues.is_empty() && wants.holders.is_empty() && wants.estimates.is_empty();
+        self.loaded.is_everywhere &= is_plain && wants.ahead.is_empty() && wants.location_walks.is_empty();
         let heads = self.find_queue_heads(wants).await?;
         let holders = self.find_holders(&wants.holders).await?;
         let places: BTreeSet<PlaceKey> = heads

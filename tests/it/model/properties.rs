@@ -13,7 +13,7 @@ use proptest::prelude::*;
 
 use super::commands::{Case, DICE, SETUP};
 use super::core::{Core, Loading};
-use super::quotes::QuoteRound;
+use super::quotes::quote_then_place;
 use super::reference::ModelOutcome;
 use super::runner::{Numbers, attempt, outcome_of, run_on, told};
 use super::runs::{logs, refill_in_parts, run, same_run, singly, together};
@@ -145,33 +145,7 @@ fn a_promise_equals_the_quote_of_the_same_state() {
     for episode in 0..EPISODES {
         let script = numbers.case(EPISODE_COMMANDS).script("");
         let mut core = Core::new(Loading::AsAsked);
-        for (now, commands) in singly(&script.rounds) {
-            let quoted = match commands.first() {
-                Some(Command::Reserve(order)) => Some((order, QuoteRound::ask(&mut core, order, now))),
-                _ => None,
-            };
-            let mut round = CommandRound::new(now, &commands);
-            core.round(&mut round);
-            let outcomes = round.into_outcomes().expect("no invariant is broken");
-            let Some((order, Ok(quote))) = quoted else { continue };
-            if let Some(Outcome::Decided(Decision::Accepted(Answer::Order(answer)))) = outcomes.first()
-                && !answer.replayed
-            {
-                compared += 1;
-                assert_eq!(
-                    (quote.ship_date, &quote.location_id),
-                    (Some(answer.order.promised_ship_date), &answer.location_id),
-                    "episode {episode}: {order:?}"
-                );
-                let offers = quote.offers.iter().map(|offer| (offer.allocated, offer.units_ahead));
-                let placed = answer
-                    .order
-                    .lines
-                    .iter()
-                    .map(|line| (line.basis.units_on_hand, line.basis.units_ahead));
-                assert!(offers.eq(placed), "episode {episode}: {order:?}");
-            }
-        }
+        compared += quote_then_place(&mut core, &singly(&script.rounds), &format!("episode {episode}"));
     }
     assert!(compared > EPISODES, "too few orders were accepted to say anything");
 }

@@ -1,11 +1,13 @@
 //! A reader that asks what an order would be promised.
 
-use holdfast::allocator::command::Reserve;
+use holdfast::allocator::command::{Command, Reserve};
+use holdfast::allocator::decision::{Answer, Decision};
 use holdfast::allocator::footprint::{Footprint, Wants};
 use holdfast::allocator::quote::{Quote, quote};
 use holdfast::allocator::working_set::WorkingSet;
 use holdfast::domain::Instant;
 use holdfast::domain::rejection::Rejection;
+use holdfast::sequencer::round::{CommandRound, Outcome};
 use holdfast::store::{Round, Verdict};
 
 use super::system::System;
@@ -59,4 +61,38 @@ impl Round for QuoteRound<'_> {
         }
         Verdict::Abandon
     }
+}
+
+/// Runs rounds of one command each, asks for a quote before each order, and compares it with what is promised. Answers how
+/// many orders were placed.
+pub(super) fn quote_then_place(system: &mut dyn System, rounds: &[(Instant, Vec<Command>)], of: &str) -> usize {
+    let mut compared = 0;
+    for (now, commands) in rounds {
+        let quoted = match commands.first() {
+            // A quote counts on what is coming too: one that may not wait may be filled elsewhere.
+            Some(Command::Reserve(order)) if !order.terms.in_stock_only => {
+                Some((order, QuoteRound::ask(system, order, *now)))
+            }
+            _ => None,
+        };
+        let mut round = CommandRound::new(*now, commands);
+        system.round(&mut round);
+        let outcomes = round.into_outcomes().expect("no invariant is broken");
+        let Some((order, Ok(quote))) = quoted else { continue };
+        if let Some(Outcome::Decided(Decision::Accepted(Answer::Order(answer)))) = outcomes.first()
+            && !answer.replayed
+        {
+            compared += 1;
+            assert_eq!(
+                (quote.ship_date, &quote.location_id),
+                (Some(answer.order.promised_ship_date), &answer.location_id),
+                "{of}: {order:?}"
+            );
+            let offers = quote.offers.iter().map(|offer| (offer.allocated, offer.units_ahead));
+            let lines = answer.order.lines.iter();
+            let placed = lines.map(|line| (line.basis.units_on_hand, line.basis.units_ahead));
+            assert!(offers.eq(placed), "{of}: {order:?}");
+        }
+    }
+    compared
 }

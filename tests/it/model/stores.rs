@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use holdfast::allocator::command::{ContinueRefill, Reestimate};
+use holdfast::allocator::command::{Command, ContinueRefill, Reestimate};
 use holdfast::allocator::footprint::{Footprint, Wants};
 use holdfast::allocator::working_set::WorkingSet;
 use holdfast::domain::Instant;
@@ -12,6 +12,7 @@ use holdfast::store::sqlite::{SqliteOptions, SqliteStore};
 use holdfast::store::{Round, Store, Verdict};
 
 use super::properties::{from_environment, random_seed};
+use super::quotes::quote_then_place;
 use super::runner::{Numbers, run_against_store};
 use super::runs::{refill_in_parts, run, same_run, singly, together};
 use super::system::{StoreSystem, System};
@@ -22,6 +23,8 @@ const COMMANDS: usize = 1_500;
 /// Scripts that are compared database with database.
 const EPISODES: u64 = 3;
 const EPISODE_COMMANDS: usize = 120;
+/// Scripts of which each order is quoted first.
+const QUOTED_EPISODES: usize = 8;
 /// Queue lines that a round with a short refill fills.
 const SHORT_REFILL_LINES: i64 = 2;
 
@@ -81,6 +84,42 @@ fn on_sqlite_a_round_equals_its_commands_singly() {
         );
         same_run(&whole, &alone, &format!("episode {episode}"));
     }
+}
+
+/// Orders of which each is quoted first, none naming a location: what readers keep of one quote is as it stands for the next.
+fn quotes_equal_promises(system: &mut StoreSystem, numbers: &mut Numbers, of: &str) {
+    let mut placed = 0;
+    for episode in 0..QUOTED_EPISODES {
+        let script = numbers.case(EPISODE_COMMANDS).script(&format!("{episode}-"));
+        let mut rounds = singly(&script.rounds);
+        for command in rounds.iter_mut().flat_map(|(_, commands)| commands) {
+            if let Command::Reserve(order) = command {
+                order.location_id = None;
+            }
+        }
+        placed += quote_then_place(system, &rounds, of);
+        system.forget();
+    }
+    assert!(placed > QUOTED_EPISODES, "too few orders were accepted to say anything");
+}
+
+#[test]
+fn on_sqlite_a_promise_equals_the_quote_before_it() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let seed = from_environment("HOLDFAST_MODEL_SEED").unwrap_or_else(random_seed);
+    quotes_equal_promises(
+        &mut sqlite(&directory, "quotes.db"),
+        &mut Numbers(seed),
+        &format!("seed {seed}"),
+    );
+}
+
+#[test]
+fn on_postgresql_a_promise_equals_the_quote_before_it() {
+    let database = Postgres::database();
+    let seed = from_environment("HOLDFAST_MODEL_SEED").unwrap_or_else(random_seed);
+    let open = async || Arc::new(postgres::open(&database).await) as Arc<dyn Store>;
+    quotes_equal_promises(&mut StoreSystem::new(open), &mut Numbers(seed), &format!("seed {seed}"));
 }
 
 /// A round that may fill few queue lines.
