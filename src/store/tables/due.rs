@@ -17,7 +17,7 @@ impl<D: Database> Loader<'_, D> {
     pub(super) async fn load_due(&mut self) -> Result<(), StoreError> {
         let locations = self.loaded.ws.locations.iter().map(|(_, slot)| slot.key.0);
         let mut keys: BTreeSet<i64> = locations.filter(|key| !self.loaded.unlocked.contains(key)).collect();
-        if self.kept.as_ref().is_some_and(|kept| kept.is_of_reader()) {
+        if self.kept.is_some() {
             self.keep_those_due(&mut keys).await?;
         }
         let (now, mut given) = (self.loaded.ws.now.timestamp_micros(), Load::Due.rows());
@@ -37,8 +37,8 @@ impl<D: Database> Loader<'_, D> {
         Ok(())
     }
 
-    /// Leaves of some locations those where a payment is due. When the first one is stays what it is for as long as nobody
-    /// writes there, so that a reader asks it once.
+    /// Leaves of some locations those where a payment is due. When the first one is stays what it is for as long as nobody else
+    /// writes there, so that it is asked once.
     async fn keep_those_due(&mut self, keys: &mut BTreeSet<i64>) -> Result<(), StoreError> {
         let mut given = Load::Due.rows();
         for key in keys.iter() {

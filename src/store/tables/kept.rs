@@ -9,7 +9,7 @@
 //! A reader that asks at every location keeps its working set too, with what was worked out of it to choose among them: the
 //! next one costs what was written since, and not rows of every SKU at every location.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use foldhash::HashMap;
@@ -20,6 +20,7 @@ use crate::allocator::footprint::Footprint;
 use crate::allocator::working_set::{Index, ItemSlot, OpenInbound, StockSlot};
 use crate::domain::Instant;
 use crate::domain::ids::{LocationKey, Sku};
+use crate::domain::order::OrderState;
 use crate::domain::stock::Stock;
 
 /// The most rows that are kept: some twenty MiB, and as much again where readers ask at every location. Beyond it all are read
@@ -101,11 +102,6 @@ impl Kept {
         self.everywhere = Some(loaded);
     }
 
-    /// Whether it is what a reader keeps: a snapshot shows it, and nothing of it is changed.
-    pub(super) fn is_of_reader(&self) -> bool {
-        self.is_of_reader
-    }
-
     /// When the first payment of a tentative order is due at a location, in microseconds, if that is kept.
     pub(super) fn first_deadline(&self, location: i64) -> Option<i64> {
         self.locations.get(&LocationKey(location))?.first_deadline
@@ -171,16 +167,18 @@ impl Kept {
         if self.rows.saturating_add(rows.len()) > ROWS_MAX {
             self.forget();
         }
-        let ws = &loaded.ws;
+        let (ws, written) = (&loaded.ws, written_deadlines(loaded));
+        let now = ws.now.timestamp_micros();
         let is_current = |location: LocationKey| !loaded.unlocked.contains(&location.0);
         for (_, slot) in ws.locations.iter().filter(|(_, slot)| is_current(slot.key)) {
             let revision = loaded.revisions.get(&slot.key.0).copied().unwrap_or(0);
             let grown = i64::from(revised.contains(&slot.key.0));
             let at = self.locations.entry(slot.key).or_default();
             at.revision = revision.saturating_add(grown);
-            if self.is_of_reader {
-                at.first_deadline = loaded.deadlines.get(&slot.key.0).copied();
-            }
+            // An earlier instant than the first is as good: it is looked at once. Of what was due in this round some lapsed, so
+            // that another one is the first.
+            let known = loaded.deadlines.get(&slot.key.0).filter(|due| **due > now);
+            at.first_deadline = known.map(|known| written.get(&slot.key.0).map_or(*known, |due| *due.min(known)));
         }
         for slot in rows.iter().map(|index| ws.stock(*index)) {
             let (location, item) = (ws.location(slot.location).key, ws.item(slot.item));
@@ -213,6 +211,20 @@ impl Kept {
         self.locations.clear();
         self.rows = 0;
     }
+}
+
+/// When the first payment of the tentative orders that a round wrote is due at each location, in microseconds.
+fn written_deadlines(loaded: &Loaded) -> BTreeMap<i64, i64> {
+    let (ws, mut first) = (&loaded.ws, BTreeMap::new());
+    for (slot, _) in ws.orders.written() {
+        let due = slot.order.terms.payment_deadline;
+        if let Some(due) = due.filter(|_| slot.order.state == OrderState::Tentative) {
+            let due = due.timestamp_micros();
+            let at = first.entry(ws.location(slot.location).key.0).or_insert(due);
+            *at = due.min(*at);
+        }
+    }
+    first
 }
 
 /// What readers keep: each takes one for as long as it reads, the one that was given back last first.
