@@ -4,12 +4,12 @@ use std::ops::{Deref, DerefMut};
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgRow};
-use sqlx::{ConnectOptions as _, Connection as _, Postgres, Row as _};
+use sqlx::{Arguments as _, ConnectOptions as _, Connection as _, Postgres, Row as _};
 
 use super::super::StoreError;
 use super::super::tables::Found;
 use super::super::tables::rows::Rows;
-use super::rows::{PostgresRow, bind};
+use super::rows::{NamedRows, PostgresRow, bind};
 
 /// Begins a round. What was left open by a failure is rolled back first. Settings are the transaction's own, so that a
 /// pooler may hand out a session anew for each. The plans find rows by indexes, whatever the tables held when they were made.
@@ -134,6 +134,10 @@ impl Connection {
         for rows in given {
             bind(&mut arguments, rows).map_err(|error| classify(statement, &error))?;
         }
+        self.run_with(statement, arguments).await
+    }
+
+    async fn run_with(&mut self, statement: &'static str, arguments: PgArguments) -> Result<Vec<PgRow>, StoreError> {
         let query = sqlx::query_with(statement, arguments).persistent(self.is_persistent);
         let rows = query.fetch_all(&mut *self.inner).await;
         rows.map_err(|error| classify(statement, &error))
@@ -150,6 +154,21 @@ impl Connection {
             .map_err(|error| classify(statement, &error))
     }
 
+    /// Runs a statement that is given rows of several tables and answers how many of each it touched.
+    pub(super) async fn count_rows<const TABLES: usize>(
+        &mut self,
+        statement: &'static str,
+        given: &[NamedRows<'_>; TABLES],
+    ) -> Result<Vec<i64>, StoreError> {
+        let mut arguments = PgArguments::default();
+        for rows in given {
+            let added = arguments.add(rows);
+            added.map_err(|error| classify(statement, &sqlx::Error::Encode(error)))?;
+        }
+        let rows = self.run_with(statement, arguments).await?;
+        counts_of(statement, &rows, TABLES)
+    }
+
     /// Runs a statement that answers one row of so many counts.
     pub(super) async fn count(
         &mut self,
@@ -158,14 +177,7 @@ impl Connection {
         counts: usize,
     ) -> Result<Vec<i64>, StoreError> {
         let rows = self.fetch(statement, given).await?;
-        let row = rows.first().ok_or_else(|| StoreError::Refused {
-            statement: name_of(statement),
-            detail: "it counts nothing".to_owned(),
-        })?;
-        let counted = (0..counts).map(|at| row.try_get(at));
-        counted
-            .collect::<Result<_, _>>()
-            .map_err(|error| classify(statement, &error))
+        counts_of(statement, &rows, counts)
     }
 
     /// Runs a statement that is given numbers.
@@ -200,6 +212,18 @@ impl Connection {
             Inner::Pooled(connection) => drop(connection.close().await),
         }
     }
+}
+
+/// The counts that a statement answers in one row.
+fn counts_of(statement: &'static str, rows: &[PgRow], counts: usize) -> Result<Vec<i64>, StoreError> {
+    let row = rows.first().ok_or_else(|| StoreError::Refused {
+        statement: name_of(statement),
+        detail: "it counts nothing".to_owned(),
+    })?;
+    let counted = (0..counts).map(|at| row.try_get(at));
+    counted
+        .collect::<Result<_, _>>()
+        .map_err(|error| classify(statement, &error))
 }
 
 /// The name of a statement, from its first line.

@@ -1,0 +1,1 @@
+-- The other database has types for the rows that a round writes; here a statement is given their cells.
