@@ -49,7 +49,8 @@ struct AtLocation {
     revision: i64,
     /// How often a round changed inbounds there: what is coming was kept before or after.
     inbounds_version: u64,
-    /// When the first payment of a tentative order is due there, in microseconds; `None` where that was not read.
+    /// An instant not later than when the first payment of a tentative order is due there, in microseconds; `None` where that
+    /// was not read, or has come.
     first_deadline: Option<i64>,
     rows: HashMap<Sku, KeptRow>,
 }
@@ -89,7 +90,8 @@ impl Kept {
     /// Takes what a reader found, for the next one.
     pub(in crate::store) fn end(&mut self, mut loaded: Loaded) {
         let ws = &mut loaded.ws;
-        let fits = ws.stocks.len() <= ROWS_MAX && ws.locations.len() <= LOCATIONS_MAX;
+        // Without locations there is no revision that would say that an item was put.
+        let fits = ws.stocks.len() <= ROWS_MAX && (1..=LOCATIONS_MAX).contains(&ws.locations.len());
         if !(self.is_of_reader && loaded.is_everywhere && fits && ws.is_as_loaded()) {
             return;
         }
@@ -102,7 +104,8 @@ impl Kept {
         self.everywhere = Some(loaded);
     }
 
-    /// When the first payment of a tentative order is due at a location, in microseconds, if that is kept.
+    /// An instant not later than when the first payment of a tentative order is due at a location, in microseconds, if one is
+    /// kept.
     pub(super) fn first_deadline(&self, location: i64) -> Option<i64> {
         self.locations.get(&LocationKey(location))?.first_deadline
     }

@@ -32,10 +32,10 @@ pub(in crate::store) struct Loaded {
     pub(super) unlocked: HashSet<i64>,
     /// Counters that were read from the database, or what is coming of them.
     pub(super) read: BTreeSet<Index<StockSlot>>,
-    /// When the first payment of a tentative order is due at locations where that is known, in microseconds, by their keys;
-    /// [`NEVER`](super::due::NEVER) where none is.
+    /// Instants not later than when the first payment of a tentative order is due, at locations where one is known, in
+    /// microseconds, by their keys; [`NEVER`](super::due::NEVER) where none is.
     pub(super) deadlines: HashMap<i64, i64>,
-    /// Whether every location is loaded.
+    /// Whether what is asked for is loaded at every location.
     pub(super) is_everywhere: bool,
 }
 

@@ -35,7 +35,7 @@ impl<D: Database> Loader<'_, D> {
                 keys: keys_of(keys),
             }
         };
-        self.loaded.is_everywhere = matches!(which, Which::All);
+        self.loaded.is_everywhere = !footprint.anywhere.is_empty();
         let mut rows = self.database.load_locations(&which).await?;
         if !self.loaded.revisions.is_empty() {
             self.keep_unchanged(&mut rows)?;

@@ -69,8 +69,8 @@ pub(super) fn quote_then_place(system: &mut dyn System, rounds: &[(Instant, Vec<
     let mut compared = 0;
     for (now, commands) in rounds {
         let quoted = match commands.first() {
-            // A quote counts on what is coming too: one that may not wait may be filled elsewhere.
-            Some(Command::Reserve(order)) if !order.terms.in_stock_only => {
+            // A quote counts on what is coming too: of one that may not wait, somewhere else may have all in stock.
+            Some(Command::Reserve(order)) if !order.terms.in_stock_only || order.location_id.is_some() => {
                 Some((order, QuoteRound::ask(system, order, *now)))
             }
             _ => None,
@@ -78,10 +78,12 @@ pub(super) fn quote_then_place(system: &mut dyn System, rounds: &[(Instant, Vec<
         let mut round = CommandRound::new(*now, commands);
         system.round(&mut round);
         let outcomes = round.into_outcomes().expect("no invariant is broken");
-        let Some((order, Ok(quote))) = quoted else { continue };
+        let Some((order, quote)) = quoted else { continue };
         if let Some(Outcome::Decided(Decision::Accepted(Answer::Order(answer)))) = outcomes.first()
             && !answer.replayed
         {
+            let quote =
+                quote.unwrap_or_else(|refused| panic!("{of}: {order:?} is accepted, and was refused by {refused:?}"));
             compared += 1;
             assert_eq!(
                 (quote.ship_date, &quote.location_id),

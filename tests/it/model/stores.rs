@@ -2,20 +2,23 @@
 
 use std::sync::Arc;
 
-use holdfast::allocator::command::{Command, ContinueRefill, Reestimate};
+use holdfast::allocator::command::{Command, ContinueRefill, Reestimate, Reserve};
 use holdfast::allocator::footprint::{Footprint, Wants};
 use holdfast::allocator::working_set::WorkingSet;
 use holdfast::domain::Instant;
 use holdfast::domain::event::Event;
 use holdfast::domain::ids::{EventSequence, LocationId};
+use holdfast::domain::rejection::Rejection;
+use holdfast::sequencer::round::CommandRound;
 use holdfast::store::sqlite::{SqliteOptions, SqliteStore};
 use holdfast::store::{Round, Store, Verdict};
 
 use super::properties::{from_environment, random_seed};
-use super::quotes::quote_then_place;
+use super::quotes::{QuoteRound, quote_then_place};
 use super::runner::{Numbers, run_against_store};
 use super::runs::{refill_in_parts, run, same_run, singly, together};
 use super::system::{StoreSystem, System};
+use crate::conformance::warehouse::{now, put_item, put_location, reserve};
 use crate::support::postgres::{self, Postgres};
 
 /// Commands on each database when nobody asks for more.
@@ -100,7 +103,10 @@ fn quotes_equal_promises(system: &mut StoreSystem, numbers: &mut Numbers, of: &s
         placed += quote_then_place(system, &rounds, of);
         system.forget();
     }
-    assert!(placed > QUOTED_EPISODES, "too few orders were accepted to say anything");
+    assert!(
+        placed > QUOTED_EPISODES * 5,
+        "too few orders were accepted to say anything"
+    );
 }
 
 #[test]
@@ -120,6 +126,45 @@ fn on_postgresql_a_promise_equals_the_quote_before_it() {
     let seed = from_environment("HOLDFAST_MODEL_SEED").unwrap_or_else(random_seed);
     let open = async || Arc::new(postgres::open(&database).await) as Arc<dyn Store>;
     quotes_equal_promises(&mut StoreSystem::new(open), &mut Numbers(seed), &format!("seed {seed}"));
+}
+
+/// A quote that was asked while there was no location: of an item that was put since, the next one knows nothing.
+fn an_item_that_was_asked_for_without_locations_is_read_anew(system: &mut StoreSystem) {
+    let mut run = |commands: &[Command]| {
+        let mut round = CommandRound::new(now(), commands);
+        system.round(&mut round);
+        round.into_outcomes().expect("no invariant is broken");
+        let Command::Reserve(order) = reserve("o1", &[("A", 1)]) else {
+            panic!("an order is reserved")
+        };
+        let order = Reserve {
+            location_id: None,
+            ..order
+        };
+        QuoteRound::ask(system, &order, now())
+    };
+    let mut later = put_item("A", 0);
+    if let Command::PutItem(item) = &mut later {
+        item.lead_time_days = Some(30);
+    }
+    let refused = run(&[put_item("A", 0)]);
+    assert!(matches!(refused, Err(Rejection::NoActiveLocation)), "{refused:?}");
+    run(&[later]).expect_err("there is still no location");
+    let quote = run(&[put_location()]).expect("a quote");
+    assert_eq!(quote.ship_date, Some("2026-04-07".parse().expect("a date")));
+}
+
+#[test]
+fn on_sqlite_an_item_that_was_asked_for_without_locations_is_read_anew() {
+    let directory = tempfile::tempdir().expect("a directory");
+    an_item_that_was_asked_for_without_locations_is_read_anew(&mut sqlite(&directory, "items.db"));
+}
+
+#[test]
+fn on_postgresql_an_item_that_was_asked_for_without_locations_is_read_anew() {
+    let database = Postgres::database();
+    let open = async || Arc::new(postgres::open(&database).await) as Arc<dyn Store>;
+    an_item_that_was_asked_for_without_locations_is_read_anew(&mut StoreSystem::new(open));
 }
 
 /// A round that may fill few queue lines.
