@@ -32,7 +32,7 @@ const ORDER_CHANGES: usize = 10;
 /// What a round of estimates may look at and change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Share {
-    /// Lines of queues that it looks at: more than the largest order has.
+    /// Lines of queues that it looks at: more than the largest order has, or a queue with as many would never be walked.
     pub lines: i64,
     /// Lines that it changes, where an order that changes counts as ten more; one order at least, however many it has.
     pub changes: usize,
@@ -115,7 +115,9 @@ pub(super) fn plan(wants: &mut Wants, ws: &WorkingSet, command: &Reestimate, lin
     let Some(slot) = ws.stock_of(&command.location_id, sku) else {
         return;
     };
-    if slot.stock.pending_estimate.is_none() || slot.stock.pending_refill.is_some() {
+    let key = (command.location_id.clone(), sku.clone());
+    let is_asked = wants.estimates.iter().any(|(asked, _)| *asked == key);
+    if slot.stock.pending_estimate.is_none() || slot.stock.pending_refill.is_some() || is_asked {
         return;
     }
     // One more than there can be, so that the end shows.
@@ -124,9 +126,8 @@ pub(super) fn plan(wants: &mut Wants, ws: &WorkingSet, command: &Reestimate, lin
     let order_lines = i64::try_from(ORDER_LINES_MAX).unwrap_or(i64::MAX);
     if lines == whole || lines > order_lines {
         *lines_left = lines_left.saturating_sub(lines);
-        let key = (command.location_id.clone(), sku.clone());
         wants.inbounds.push(key.clone());
-        wants.estimates.insert(key, lines);
+        wants.estimates.push((key, lines));
     }
 }
 

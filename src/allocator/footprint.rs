@@ -267,7 +267,8 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// An order asks for units: where it is to be filled, or anywhere if no location has them all.
+    /// An order asks for units: where it is to be filled, or anywhere if no location has them all, except where it is known
+    /// already what is coming.
     fn source(&mut self, location_id: Option<&LocationId>, lines: &[ReserveLine]) {
         if let Some(location_id) = location_id {
             for line in lines {

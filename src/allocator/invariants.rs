@@ -31,7 +31,11 @@ pub fn violations(ws: &WorkingSet) -> Vec<String> {
             slot.order.order_id
         )
     });
-    stocks.chain(orders).chain(overtakers).collect()
+    // An order that estimates change is written apart from one that callers change.
+    let waiting = ws.waiting_orders.written().map(|(order, _)| &order.order_id);
+    let twice = waiting.filter(|id| ws.orders.find(id).is_some_and(|order| ws.orders.is_changed(order)));
+    let twice = twice.map(|id| format!("order {id}: it is changed in two ways at once"));
+    stocks.chain(orders).chain(overtakers).chain(twice).collect()
 }
 
 fn stock_violation(ws: &WorkingSet, slot: &StockSlot) -> Option<&'static str> {

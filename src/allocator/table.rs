@@ -164,6 +164,12 @@ impl<K: Hash + Eq, R> Table<K, R> {
         self.rows.get(index.0).is_some_and(|row| row.fate == Fate::New)
     }
 
+    /// Whether the row is to be written.
+    #[must_use]
+    pub fn is_changed(&self, index: Index<R>) -> bool {
+        self.rows.get(index.0).is_some_and(|row| row.fate != Fate::Kept)
+    }
+
     /// Every row that its key finds, with its position, in the order in which they were added.
     pub fn iter(&self) -> impl Iterator<Item = (Index<R>, &R)> {
         self.rows

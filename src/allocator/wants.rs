@@ -26,8 +26,9 @@ pub struct Wants {
     pub named: Vec<OrderId>,
     /// Loaded orders of which units ahead are to be told. Only readers ask: it costs a walk along the queue.
     pub ahead: Vec<OrderId>,
-    /// Lines of queues that are estimated anew, each with how many from where its walk is.
-    pub estimates: BTreeMap<(LocationId, Sku), i64>,
+    /// Lines of queues that are estimated anew, each with how many from where its walk is, in the order of their steps: the
+    /// first ones use the round's share up.
+    pub estimates: Vec<((LocationId, Sku), i64)>,
     /// What the round may look at and change of these lines.
     pub share: Share,
     /// Locations that are gone through, from where their walk is.

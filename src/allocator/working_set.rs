@@ -118,7 +118,7 @@ impl WorkingSet {
         }
     }
 
-    /// Whether nothing was decided on it, and it holds locations, items and counters alone.
+    /// Whether nothing was decided on it, and of what readers load it holds locations, items and counters alone.
     #[must_use]
     pub fn is_as_loaded(&self) -> bool {
         let is_written = self.locations.is_written() || self.items.is_written() || self.stocks.is_written();

@@ -3,11 +3,12 @@
 mod audit;
 mod days;
 mod epochs;
+mod estimates;
 pub(crate) mod flows;
 mod limits;
 pub(crate) mod lists;
 mod sqlite_file;
-mod tentative;
+pub(crate) mod tentative;
 pub(crate) mod warehouse;
 
 /// Runs each named test of a module on a new database of each kind.

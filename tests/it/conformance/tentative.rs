@@ -19,11 +19,11 @@ super::on_every_store! { tentative:
     an_order_that_names_no_location_goes_where_the_units_are
 }
 
-fn minutes(count: i64) -> Instant {
+pub(crate) fn minutes(count: i64) -> Instant {
     now() + TimeDelta::minutes(count)
 }
 
-fn tentative(id: &str, lines: &[(&str, i64)], deadline: Instant) -> Command {
+pub(crate) fn tentative(id: &str, lines: &[(&str, i64)], deadline: Instant) -> Command {
     let Command::Reserve(mut order) = reserve(id, lines) else {
         panic!("an order is reserved")
     };

@@ -109,7 +109,7 @@ impl Rows {
 impl Core {
     pub(super) fn load_estimates(&self, ws: &mut WorkingSet, wants: &Wants) {
         let mut changes = ChangesLeft::of(wants.share);
-        for key in wants.estimates.keys() {
+        for (key, _) in &wants.estimates {
             let stock = ws.find_stock_of(&key.0, &key.1).expect("they are in the footprint");
             let pending = ws.stock(stock).stock.pending_estimate.as_ref();
             let after = pending.and_then(|pending| pending.after);

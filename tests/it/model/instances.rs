@@ -25,8 +25,9 @@ use super::reference::Model;
 use super::runner::{Memory, Numbers, outcome_of, plain_outcome, run_on, same_state};
 use super::runs::settle;
 use super::system::{Observer, StoreSystem, System};
+use crate::conformance::tentative::{minutes, tentative};
 use crate::conformance::warehouse::{
-    accepted, cancel, put_item, put_location, put_location_at, receive, reserve, reserve_at,
+    accepted, cancel, counters, put_item, put_location, put_location_at, receive, reserve, reserve_at, run_at,
 };
 use crate::support::postgres::{self, Postgres};
 
@@ -289,6 +290,24 @@ async fn an_item_that_another_instance_put_is_seen_at_every_location() {
         };
         assert_eq!(answer.order.lines[0].basis.safety_shortfall.get(), 7, "{id}");
     }
+}
+
+/// When the first payment is due at a location is kept by one instance until another one places a tentative order there.
+#[tokio::test]
+async fn an_order_that_another_instance_placed_lapses_for_whoever_comes_next() {
+    let database = Postgres::database();
+    let (one, other) = (postgres::open(&database).await, postgres::open(&database).await);
+    accepted(&one, &[put_location(), put_item("A", 0), put_item("B", 0)]).await;
+    accepted(&one, &[receive("r1", &[("A", 2)]), reserve("o1", &[("A", 1)])]).await;
+    accepted(&other, &[tentative("o2", &[("A", 1)], minutes(10))]).await;
+    run_at(&one, minutes(9), &[reserve("o3", &[("A", 1)])]).await;
+    assert_eq!(counters(&one, "A").await, (2, 2, 1));
+    run_at(&one, minutes(10), &[reserve("o4", &[("A", 1)])]).await;
+    assert_eq!(counters(&one, "A").await, (2, 2, 1), "o3 has the unit of o2");
+    // It was kept by this one too, until the other one's round.
+    accepted(&other, &[tentative("o5", &[("B", 1)], minutes(30))]).await;
+    run_at(&one, minutes(31), &[receive("r2", &[("A", 1)])]).await;
+    assert_eq!(counters(&one, "B").await, (0, 0, 0));
 }
 
 /// An order that is placed after another instance looked for it, and before that one has the lock, is found in its queue: what
