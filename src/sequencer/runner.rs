@@ -162,8 +162,12 @@ impl Runner {
 
     /// Adds what is queued meanwhile, as long as something is. Where callers' threads share the cores with this one they are
     /// let go first, so that a round carries more; where nobody waits for the core this takes no time. A lone command waits
-    /// for nobody.
+    /// for nobody, and a lane does not make others of its thread wait.
     fn gather(&mut self, taken: &mut Vec<Submission>) {
+        let (_, lanes) = self.lane;
+        if lanes > 1 {
+            return;
+        }
         let mut gathered = 1;
         for _ in 0..GIVES_WAY_MAX {
             if taken.len() <= gathered {

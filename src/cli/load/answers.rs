@@ -9,6 +9,7 @@ use tonic::{Request, Status};
 
 use crate::grpc::codec::{Codec, Spell};
 use crate::proto::google::r#type::Date;
+use crate::proto::holdfast::v1::Availability;
 
 /// Of a `ReserveResponse`.
 #[derive(Clone, PartialEq, Message)]
@@ -51,6 +52,8 @@ pub(super) struct Quoted {
 /// Of a `Quote`.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct QuotedLines {
+    #[prost(enumeration = "Availability", tag = "2")]
+    pub(super) availability: i32,
     #[prost(message, optional, tag = "3")]
     pub(super) promised_ship_date: Option<Date>,
     #[prost(message, repeated, tag = "4")]

@@ -21,7 +21,7 @@ use super::plan::{Call, Plan, Window};
 use super::tally::{Answer, Tally};
 use crate::clock::monotonic;
 use crate::proto::holdfast::v1::{
-    QuoteRequest, QuoteRequestLine, ReceiptLine, ReceiveStockRequest, ReserveLine, ReserveRequest,
+    Availability, QuoteRequest, QuoteRequestLine, ReceiptLine, ReceiveStockRequest, ReserveLine, ReserveRequest,
 };
 
 /// HTTP/2 flow control windows, so that small answers never wait for the client to grant room.
@@ -208,10 +208,11 @@ async fn quote(client: &mut Grpc<Channel>, request: QuoteRequest) -> Result<Answ
     let answer: Quoted = call(client, "/holdfast.v1.CheckoutService/Quote", request).await?;
     let quote = answer.quote.unwrap_or_default();
     let quoted = quote.lines.len();
-    let is_right = quoted == lines && quote.promised_ship_date.is_some();
+    let is_promised = quote.availability() != Availability::Unavailable;
+    let is_right = quoted == lines && quote.promised_ship_date.is_some() == is_promised;
     Ok(Answer {
         unique_number: None,
-        fault: (!is_right).then(|| format!("{lines} lines were answered with {quoted}, or without a date")),
+        fault: (!is_right).then(|| format!("{lines} lines were answered with {quoted}, or a date is missing")),
     })
 }
 

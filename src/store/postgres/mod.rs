@@ -5,8 +5,8 @@
 //! pool. A round is READ COMMITTED under the locks of its locations, which are the only ones, taken in the order of ids.
 //!
 //! # What bounds it
-//! A round takes a fixed number of statements, each with one array a column. A round that fails for a reason that passes
-//! is run again, a few times.
+//! A round takes a fixed number of statements, each with arrays: of rows for what every round writes, else one a column. A
+//! round that fails for a reason that passes is run again, a few times.
 //!
 //! # Ordering
 //! What is kept between rounds is current while the revision of its location, read under the lock, is the one it left.

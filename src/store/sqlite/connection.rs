@@ -226,6 +226,9 @@ fn run_rows(
     range: Range<usize>,
     at_once: usize,
 ) -> Result<u64, rusqlite::Error> {
+    if range.is_empty() {
+        return Ok(0);
+    }
     let (mut prepared, mut dates) = (connection.prepare_cached(statement)?, DateTexts::default());
     let mut touched = 0_u64;
     for (row, position) in range.clone().zip((0..at_once).cycle()) {
