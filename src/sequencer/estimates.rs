@@ -15,8 +15,8 @@ use crate::clock::monotonic;
 const STEPS_MAX: usize = 64;
 /// What a round takes while callers come: a millisecond or so, which is what each of them may have to wait.
 const BUSY_SHARE: Share = Share {
-    lines: 1_000,
-    changes: 300,
+    lines: 600,
+    changes: 150,
 };
 /// What a round takes while nobody comes: some five times as long, so that a commit costs little beside it.
 const IDLE_SHARE: Share = Share {
