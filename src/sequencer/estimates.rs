@@ -18,7 +18,7 @@ const BUSY_SHARE: Share = Share {
     lines: 600,
     changes: 150,
 };
-/// What a round takes while nobody comes: some five times as long, so that a commit costs little beside it.
+/// What a round takes while nobody comes: some ten times as much, so that a commit costs little beside it.
 const IDLE_SHARE: Share = Share {
     lines: 5_000,
     changes: 2_500,
