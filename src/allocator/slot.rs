@@ -71,6 +71,29 @@ pub struct StockSlot {
     pub waiting: Option<WaitingPage>,
 }
 
+impl StockSlot {
+    /// Counters as they were loaded, with nothing of their queue.
+    pub(super) fn new(location: Index<LocationSlot>, item: Index<ItemSlot>, stock: Stock) -> Self {
+        let queue_known = if stock.backlog.is_zero() {
+            Known::All
+        } else {
+            Known::Nothing
+        };
+        let holders_known = stock.allocated.is_zero();
+        Self {
+            location,
+            item,
+            stock,
+            queue: BTreeMap::new(),
+            queue_known,
+            queue_left: 0,
+            inbounds: None,
+            holders_known,
+            waiting: None,
+        }
+    }
+}
+
 /// Lines of a queue that follow each other.
 #[derive(Debug, Clone)]
 pub struct WaitingPage {

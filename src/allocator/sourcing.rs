@@ -109,17 +109,32 @@ struct Prospect {
     otherwise: Date,
 }
 
+impl Prospect {
+    /// Nothing, ever.
+    const NONE: Self = Self {
+        available: Units::ZERO,
+        otherwise: Date::MAX,
+    };
+}
+
 /// What was worked out of the rows of a working set, for as long as they are what they were: orders that follow each other
 /// ask it of the same SKUs.
 #[derive(Debug, Default)]
 pub(super) struct Choices {
     of_locations: u64,
     candidates: Option<Arc<[Candidate]>>,
-    /// The prospects of counters, by their positions, each with the versions of the rows that it follows from.
-    of_stocks: Vec<Option<(Versions, Prospect)>>,
+    of_items: HashMap<Index<ItemSlot>, OfItem>,
+}
+
+/// What was worked out of an item.
+#[derive(Debug, Default)]
+struct OfItem {
+    /// The versions of the tables that it was looked up in.
     of_tables: Versions,
-    /// Of an item, a prospect for each candidate.
-    of_items: HashMap<Index<ItemSlot>, Vec<Prospect>>,
+    /// For each candidate its counters, if they are loaded, with the versions of the rows that its prospect follows from.
+    rows: Vec<Option<(Index<StockSlot>, Versions)>>,
+    /// A prospect for each candidate.
+    prospects: Vec<Prospect>,
 }
 
 /// Versions of locations, items and counters.
@@ -220,40 +235,36 @@ fn earliest(ws: &mut WorkingSet, candidates: &[Candidate], lines: &[ReserveLine]
 /// What of a SKU an order could get at each candidate.
 fn prospects<'a>(ws: &'a mut WorkingSet, candidates: &[Candidate], item: Index<ItemSlot>) -> &'a [Prospect] {
     let of_tables = (ws.locations.version(), ws.items.version(), ws.stocks.version());
-    if ws.choices.of_tables != of_tables {
-        ws.choices.of_items.clear();
-        ws.choices.of_tables = of_tables;
+    let known = ws.choices.of_items.get(&item);
+    if known.is_none_or(|known| known.of_tables != of_tables) {
+        let mut known = ws.choices.of_items.remove(&item).unwrap_or_default();
+        known.renew(ws, candidates, item);
+        ws.choices.of_items.insert(item, known);
     }
-    if !ws.choices.of_items.contains_key(&item) {
-        let of_item = ws.items.version_of(item);
-        let prospects = candidates.iter().map(|candidate| {
-            let Some(stock) = ws.stocks.find(&(candidate.location, item)) else {
-                return unknown(*candidate);
-            };
-            let of_location = ws.locations.version_of(candidate.location);
-            let versions = (of_location, of_item, ws.stocks.version_of(stock));
-            let known = ws.choices.of_stocks.get(stock.position()).copied().flatten();
-            if let Some((_, prospect)) = known.filter(|(known, _)| *known == versions) {
-                return prospect;
-            }
-            let prospect = prospect(ws, *candidate, stock);
-            ws.choices.note(stock, versions, prospect);
-            prospect
-        });
-        let prospects = prospects.collect();
-        ws.choices.of_items.insert(item, prospects);
-    }
-    ws.choices.of_items.get(&item).map_or(&[], Vec::as_slice)
+    let known = ws.choices.of_items.get(&item);
+    known.map_or(&[], |known| known.prospects.as_slice())
 }
 
-impl Choices {
-    fn note(&mut self, stock: Index<StockSlot>, versions: Versions, prospect: Prospect) {
-        let at = stock.position();
-        if self.of_stocks.len() <= at {
-            self.of_stocks.resize(at.saturating_add(1), None);
-        }
-        if let Some(noted) = self.of_stocks.get_mut(at) {
-            *noted = Some((versions, prospect));
+impl OfItem {
+    /// Works out anew what follows from rows that changed.
+    fn renew(&mut self, ws: &WorkingSet, candidates: &[Candidate], item: Index<ItemSlot>) {
+        let of_tables = (ws.locations.version(), ws.items.version(), ws.stocks.version());
+        self.of_tables = of_tables;
+        self.rows.resize(candidates.len(), None);
+        self.prospects.resize(candidates.len(), Prospect::NONE);
+        let of_item = ws.items.version_of(item);
+        let known = self.rows.iter_mut().zip(&mut self.prospects);
+        for (candidate, (row, known)) in candidates.iter().zip(known) {
+            let of_location = ws.locations.version_of(candidate.location);
+            let versions = |stock| (of_location, of_item, ws.stocks.version_of(stock));
+            // The candidates may be others, or stand in another order.
+            let is_of = |stock| ws.stock(stock).location == candidate.location;
+            if row.is_some_and(|(stock, of)| versions(stock) == of && is_of(stock)) {
+                continue;
+            }
+            let stock = ws.stocks.find(&(candidate.location, item));
+            *known = stock.map_or_else(|| unknown(*candidate), |stock| prospect(ws, *candidate, stock));
+            *row = stock.map(|stock| (stock, versions(stock)));
         }
     }
 }

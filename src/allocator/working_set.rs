@@ -176,24 +176,22 @@ impl WorkingSet {
         item: Index<ItemSlot>,
         stock: Stock,
     ) -> Index<StockSlot> {
-        let queue_known = if stock.backlog.is_zero() {
-            Known::All
-        } else {
-            Known::Nothing
+        self.stocks
+            .load((location, item), StockSlot::new(location, item, stock))
+    }
+
+    /// Takes counters as somebody else left them since, if they are loaded; what is coming is what it was.
+    pub fn renew_stock(&mut self, location: Index<LocationSlot>, sku: &Sku, stock: &Stock) {
+        let item = self.items.find(sku);
+        let Some(index) = item.and_then(|item| self.stocks.find(&(location, item))) else {
+            return;
         };
-        let holders_known = stock.allocated.is_zero();
-        let slot = StockSlot {
-            location,
-            item,
-            stock,
-            queue: BTreeMap::new(),
-            queue_known,
-            queue_left: 0,
-            inbounds: None,
-            holders_known,
-            waiting: None,
+        let slot = self.stocks.note(index);
+        let inbounds = slot.inbounds.take();
+        *slot = StockSlot {
+            inbounds,
+            ..StockSlot::new(slot.location, slot.item, stock.clone())
         };
-        self.stocks.load((location, item), slot)
     }
 
     /// Adds counters of what this round created: there is nothing to load.

@@ -9,7 +9,8 @@
 //! round that fails for a reason that passes is run again, a few times.
 //!
 //! # Ordering
-//! What is kept between rounds is current while the revision of its location, read under the lock, is the one it left.
+//! What is kept between rounds is current while the revision of its location, read under the lock, is the one it left. What
+//! readers keep is brought to a later one by what rounds of this process wrote since.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -58,7 +59,7 @@ const RETRIES_MAX: usize = 6;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What runs the rounds of a lane.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Writer {
     connection: Option<Connection>,
     kept: Kept,
@@ -103,11 +104,16 @@ impl PostgresStore {
             .max_connections(options.readers.max(1))
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_lazy_with(options.connect.clone());
+        let kept = KeptByReaders::default();
+        let writer = || Writer {
+            connection: None,
+            kept: kept.of_writer(),
+        };
         Self {
-            writers: (0..options.lanes.max(1)).map(|_| Mutex::default()).collect(),
+            writers: (0..options.lanes.max(1)).map(|_| Mutex::new(writer())).collect(),
             readers,
             configs: Configs::default(),
-            kept: KeptByReaders::default(),
+            kept,
             epoch,
             prober: Mutex::default(),
             nudges: Nudges::start(&options.connect, options.is_persistent),
@@ -187,6 +193,7 @@ macro_rules! read {
             (read, Err(_)) => {
                 // A connection that is of no more use does not go back to the pool.
                 snapshot.close().await;
+                $self.kept.forget();
                 read
             }
         }
@@ -223,6 +230,7 @@ impl Store for PostgresStore {
                 return Ok(());
             };
             writer.kept.forget();
+            self.kept.forget();
             let is_passing = matches!(error, StoreError::Unavailable(_));
             // Its locks go with it, whatever failed.
             if let Some(connection) = writer.connection.take() {

@@ -114,17 +114,18 @@ impl SqliteStore {
         let epoch = open::epoch(&mut writer, StdRng::from_os_rng().random_range(1..=i64::MAX))?;
         let readers = Readers::open(&options.path, options.readers)?;
         let auditor = Readers::open(&options.path, 1)?;
+        let kept = KeptByReaders::default();
         Ok(Self {
             writer: Mutex::new(Some(Writer {
                 connection: writer,
-                kept: Kept::default(),
+                kept: kept.of_writer(),
                 data_version: String::new(),
                 checkpointer: Checkpointer::start(&options.path)?,
             })),
             readers,
             auditor,
             configs: Arc::default(),
-            kept: KeptByReaders::default(),
+            kept,
             epoch,
             _lock: lock,
         })

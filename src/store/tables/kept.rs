@@ -6,21 +6,26 @@
 //! its snapshot: while it is the one that is kept, nobody wrote there since. An item belongs to every location, so putting
 //! one grows all revisions.
 //!
+//! Where somebody did, readers take what rounds of this process wrote from their [traces], and read all anew where others
+//! wrote too.
+//!
 //! A reader that asks at every location keeps its working set too, with what was worked out of it to choose among them: the
 //! next one costs what was written since, and not rows of every SKU at every location.
+//!
+//! [traces]: super::traces::Traces
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use foldhash::HashMap;
 
 use super::changes::{Changes, touched};
 use super::load::Loaded;
+use super::traces::{Trace, Traces, written_deadlines};
 use crate::allocator::footprint::Footprint;
 use crate::allocator::working_set::{Index, ItemSlot, OpenInbound, StockSlot};
 use crate::domain::Instant;
 use crate::domain::ids::{LocationKey, Sku};
-use crate::domain::order::OrderState;
 use crate::domain::stock::Stock;
 
 /// The most rows that are kept: some twenty MiB, and as much again where readers ask at every location. Beyond it all are read
@@ -37,6 +42,9 @@ pub(in crate::store) struct Kept {
     locations: HashMap<LocationKey, AtLocation>,
     rows: usize,
     is_of_reader: bool,
+    /// How often readers had forgotten everything when it was begun.
+    begun_after: u64,
+    traces: Arc<Traces>,
     /// What a reader found that asked at every location.
     everywhere: Option<Loaded>,
     /// What the last round wrote: its room serves the next one.
@@ -110,14 +118,31 @@ impl Kept {
         self.locations.get(&LocationKey(location))?.first_deadline
     }
 
-    /// Forgets what is kept of a location if somebody else wrote there. To be called with what is read under its lock, or in
-    /// a snapshot.
-    pub(super) fn check(&mut self, location: LocationKey, revision: i64) {
-        if self.locations.get(&location).is_some_and(|at| at.revision != revision)
-            && let Some(at) = self.locations.remove(&location)
-        {
-            self.rows = self.rows.saturating_sub(at.rows.len());
+    /// Brings what is kept of a location to a revision: a reader takes what rounds of this process wrote since, and all is
+    /// forgotten where others may have written. To be called with what is read under its lock, or in a snapshot. Answers what it
+    /// took, and since which revision that was written.
+    pub(super) fn bring_to(&mut self, location: LocationKey, revision: i64) -> Option<(i64, Vec<Trace>)> {
+        let at = self.locations.get_mut(&location);
+        let at = at.filter(|at| at.revision != revision)?;
+        let from = at.revision;
+        // A writer that finds another revision was overtaken, and trusts nothing but its rows.
+        let since = self.is_of_reader.then(|| self.traces.since(location, from, revision));
+        let Some(since) = since.flatten() else {
+            let rows = self.locations.remove(&location).map_or(0, |at| at.rows.len());
+            self.rows = self.rows.saturating_sub(rows);
+            return None;
+        };
+        at.revision = revision;
+        for trace in &since {
+            at.take(trace);
         }
+        Some((from, since))
+    }
+
+    /// What rounds of this process wrote of a location after one revision, up to and with another; `None` when others than
+    /// they may have written, or they wrote more than counters.
+    pub(super) fn traces_since(&self, location: LocationKey, from: i64, to: i64) -> Option<Vec<Trace>> {
+        self.traces.since(location, from, to)
     }
 
     /// Whether what stands beside a location's numbers is as current as they are: in a snapshot it is, and under a lock that
@@ -142,7 +167,7 @@ impl Kept {
     /// Keeps what a snapshot showed. Of a writer only what is committed is kept.
     pub(in crate::store) fn keep_read(&mut self, loaded: &Loaded) {
         if self.is_of_reader {
-            self.keep_rows(loaded, &BTreeSet::new(), &loaded.read);
+            self.keep_rows(loaded, (&BTreeSet::new(), &BTreeMap::new()), &loaded.read);
         }
     }
 
@@ -162,15 +187,23 @@ impl Kept {
             // Each location has its own copy of an item.
             self.forget();
         }
-        let revised = touched(ws).into_iter().map(|index| ws.location(index).key.0).collect();
-        self.keep_rows(loaded, &revised, &rows);
+        let touched = touched(ws);
+        let revised = touched.iter().map(|index| ws.location(*index).key.0).collect();
+        let deadlines = written_deadlines(loaded);
+        self.keep_rows(loaded, (&revised, &deadlines), &rows);
+        self.traces.note(loaded, &touched, &deadlines);
     }
 
-    fn keep_rows(&mut self, loaded: &Loaded, revised: &BTreeSet<i64>, rows: &BTreeSet<Index<StockSlot>>) {
+    fn keep_rows(
+        &mut self,
+        loaded: &Loaded,
+        (revised, written): (&BTreeSet<i64>, &BTreeMap<i64, i64>),
+        rows: &BTreeSet<Index<StockSlot>>,
+    ) {
         if self.rows.saturating_add(rows.len()) > ROWS_MAX {
             self.forget();
         }
-        let (ws, written) = (&loaded.ws, written_deadlines(loaded));
+        let ws = &loaded.ws;
         let now = ws.now.timestamp_micros();
         let is_current = |location: LocationKey| !loaded.unlocked.contains(&location.0);
         for (_, slot) in ws.locations.iter().filter(|(_, slot)| is_current(slot.key)) {
@@ -216,37 +249,72 @@ impl Kept {
     }
 }
 
-/// When the first payment of the tentative orders that a round wrote is due at each location, in microseconds.
-fn written_deadlines(loaded: &Loaded) -> BTreeMap<i64, i64> {
-    let (ws, mut first) = (&loaded.ws, BTreeMap::new());
-    for (slot, _) in ws.orders.written() {
-        let due = slot.order.terms.payment_deadline;
-        if let Some(due) = due.filter(|_| slot.order.state == OrderState::Tentative) {
-            let due = due.timestamp_micros();
-            let at = first.entry(ws.location(slot.location).key.0).or_insert(due);
-            *at = due.min(*at);
+impl AtLocation {
+    fn take(&mut self, trace: &Trace) {
+        for (sku, stock) in trace.counters() {
+            if let Some(row) = self.rows.get_mut(sku) {
+                row.stock.clone_from(stock);
+            }
         }
+        let known = self.first_deadline;
+        self.first_deadline = known.map(|known| trace.first_deadline.map_or(known, |due| due.min(known)));
     }
-    first
 }
 
 /// What readers keep: each takes one for as long as it reads, the one that was given back last first.
 #[derive(Debug, Default)]
-pub(in crate::store) struct KeptByReaders(Mutex<Vec<Kept>>);
+pub(in crate::store) struct KeptByReaders {
+    free: Mutex<Free>,
+    traces: Arc<Traces>,
+}
+
+#[derive(Debug, Default)]
+struct Free {
+    kept: Vec<Kept>,
+    /// How often everything was forgotten.
+    forgotten: u64,
+}
 
 impl KeptByReaders {
     /// What a reader before kept, or nothing yet.
     pub(in crate::store) fn take(&self) -> Kept {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        kept.unwrap_or_else(|| Kept {
-            is_of_reader: true,
-            ..Kept::default()
+        let mut free = self.free();
+        free.kept.pop().unwrap_or_else(|| {
+            self.traces.ask();
+            Kept {
+                is_of_reader: true,
+                begun_after: free.forgotten,
+                ..self.of_writer()
+            }
         })
+    }
+
+    /// What a writer keeps, nothing yet: it leaves traces for readers.
+    pub(in crate::store) fn of_writer(&self) -> Kept {
+        Kept {
+            traces: Arc::clone(&self.traces),
+            ..Kept::default()
+        }
     }
 
     /// Gives it back, with what was found. What a reader that failed had is dropped with it.
     pub(in crate::store) fn give(&self, mut kept: Kept, found: Loaded) {
         kept.end(found);
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(kept);
+        let mut free = self.free();
+        if kept.begun_after == free.forgotten {
+            free.kept.push(kept);
+        }
+    }
+
+    /// Keeps nothing: what the database holds may be older than it, as after another server took over.
+    pub(in crate::store) fn forget(&self) {
+        let mut free = self.free();
+        free.kept.clear();
+        free.forgotten = free.forgotten.wrapping_add(1);
+        self.traces.forget();
+    }
+
+    fn free(&self) -> MutexGuard<'_, Free> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

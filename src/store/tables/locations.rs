@@ -8,6 +8,7 @@ use super::changes::touched;
 use super::load::{Loaded, Loader, PlaceKey};
 use super::rows::{Kind, Rows};
 use super::statements::Load;
+use super::traces::Trace;
 use super::{Database, Found, Row, Which};
 use crate::allocator::footprint::Footprint;
 use crate::allocator::working_set::{Index, LocationSlot};
@@ -43,22 +44,20 @@ impl<D: Database> Loader<'_, D> {
         self.add_locations(&rows).await
     }
 
-    /// Of what an earlier round left, keeps what nobody wrote since, and leaves the rows of the other locations. An item
-    /// belongs to every location: where all of them were written, that may have been an item.
+    /// Of what an earlier round left, keeps what nobody wrote since, and leaves the rows of the locations that are to be added
+    /// anew. An item belongs to every location: where all of them are, that may have been an item.
     fn keep_unchanged(&mut self, rows: &mut Vec<Found<D::Row>>) -> Result<(), StoreError> {
-        let mut changed = Vec::new();
+        let mut anew = Vec::new();
         for (at, row) in rows.iter().enumerate() {
             let cells = Cells::new(row, "locations", 2);
             let (key, revision) = (cells.int(0, "location_key")?, cells.int(6, "revision")?);
-            if self.loaded.revisions.get(&key) != Some(&revision) {
-                changed.push(at);
-            } else if let Some(kept) = &mut self.kept {
-                kept.check(LocationKey(key), revision);
+            if !self.catch_up(LocationKey(key), revision) {
+                anew.push(at);
             }
         }
-        if changed.len() < rows.len() {
+        if anew.len() < rows.len() {
             let mut at = 0..;
-            rows.retain(|_| at.next().is_some_and(|at| changed.binary_search(&at).is_ok()));
+            rows.retain(|_| at.next().is_some_and(|at| anew.binary_search(&at).is_ok()));
         } else {
             let now = self.loaded.ws.now;
             self.loaded = Loaded {
@@ -67,6 +66,32 @@ impl<D: Database> Loader<'_, D> {
             };
         }
         Ok(())
+    }
+
+    /// Brings a location that an earlier round left to a revision, if nothing but counters was written since: answers whether
+    /// it is there. The location's own numbers stay behind, at which no reader of every location looks.
+    fn catch_up(&mut self, key: LocationKey, revision: i64) -> bool {
+        let (Some(kept), Some(left)) = (&mut self.kept, self.loaded.revisions.get_mut(&key.0)) else {
+            return false;
+        };
+        let taken = kept.bring_to(key, revision);
+        if *left == revision {
+            return true;
+        }
+        let since = match taken {
+            Some((from, since)) if from == *left => Some(since),
+            _ => kept.traces_since(key, *left, revision),
+        };
+        let location = self.loaded.locations.get(&key.0).copied();
+        let Some((since, location)) = since.zip(location) else {
+            return false;
+        };
+        *left = revision;
+        let (ws, written) = (&mut self.loaded.ws, since.iter().flat_map(Trace::counters));
+        for (sku, stock) in written {
+            ws.renew_stock(location, sku, stock);
+        }
+        true
     }
 
     /// Loads the locations of orders whose ids are claimed anew, unless they are loaded.
@@ -98,7 +123,7 @@ impl<D: Database> Loader<'_, D> {
             let next = (next_order, next_event, InboundKey(cells.int(5, "next_inbound")?));
             let revision = cells.int(6, "revision")?;
             if let Some(kept) = &mut self.kept {
-                kept.check(key, revision);
+                kept.bring_to(key, revision);
             }
             let index = self.loaded.ws.load_location(key, location, next);
             self.loaded.locations.insert(key.0, index);

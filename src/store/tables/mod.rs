@@ -26,6 +26,7 @@ pub(super) mod logs;
 mod records;
 pub(super) mod rows;
 mod statements;
+mod traces;
 mod wants;
 
 pub(super) use cells::Cells;

@@ -3,11 +3,13 @@
 use chrono::TimeDelta;
 use holdfast::allocator::command::Command;
 use holdfast::allocator::decision::{Answer, Decision};
+use holdfast::allocator::footprint::{Footprint, Wants};
+use holdfast::allocator::working_set::WorkingSet;
 use holdfast::domain::Instant;
-use holdfast::domain::ids::LocationId;
+use holdfast::domain::ids::{LocationId, OrderId};
 use holdfast::domain::order::OrderState;
 use holdfast::sequencer::round::Outcome;
-use holdfast::store::Store;
+use holdfast::store::{Round, Store, Verdict};
 
 use super::warehouse::{
     accepted, counters, look, now, order_id, place, put_item, put_location, put_location_at, receive, reserve, run_at,
@@ -15,6 +17,7 @@ use super::warehouse::{
 
 super::on_every_store! { tentative:
     a_tentative_order_lapses_for_whoever_comes_next
+    a_reader_that_knew_of_no_payment_hears_of_one
     a_confirmed_order_stays_confirmed
     an_order_that_names_no_location_goes_where_the_units_are
 }
@@ -57,6 +60,51 @@ pub(crate) async fn a_tentative_order_lapses_for_whoever_comes_next(store: &dyn 
     assert_eq!(seen[1].0.cancelled_at, Some(minutes(10)));
     assert!(seen[0].0.has_lapsed() && seen[1].0.has_lapsed());
     assert_eq!(seen[2].0.state, OrderState::Released);
+}
+
+/// A reader of a location at an instant, which finds what has lapsed there by then.
+struct LapsedBy(Instant, Vec<OrderId>);
+
+impl Round for LapsedBy {
+    fn now(&self) -> Instant {
+        self.0
+    }
+
+    fn footprint(&self) -> Footprint {
+        Footprint {
+            locations: vec![place()],
+            ..Footprint::default()
+        }
+    }
+
+    fn plan(&mut self, _: &WorkingSet) -> Wants {
+        Wants::default()
+    }
+
+    fn decide(&mut self, ws: &mut WorkingSet) -> Verdict {
+        let due = ws.due.values().flat_map(|due| &due.orders);
+        self.1 = due.map(|index| ws.order(*index).order_id.clone()).collect();
+        Verdict::Abandon
+    }
+}
+
+async fn lapsed_by(store: &dyn Store, now: Instant) -> Vec<OrderId> {
+    let mut reader = LapsedBy(now, Vec::new());
+    store.observe(&mut reader).await.expect("a snapshot");
+    reader.1
+}
+
+pub(crate) async fn a_reader_that_knew_of_no_payment_hears_of_one(store: &dyn Store) {
+    set_up(store).await;
+    assert!(lapsed_by(store, minutes(1)).await.is_empty());
+    accepted(store, &[tentative("o1", &[("A", 1)], minutes(20))]).await;
+    accepted(store, &[tentative("o2", &[("A", 1)], minutes(10))]).await;
+    accepted(store, &[tentative("o3", &[("A", 1)], minutes(30))]).await;
+    assert!(lapsed_by(store, minutes(9)).await.is_empty());
+    assert_eq!(lapsed_by(store, minutes(10)).await, [order_id("o2")]);
+    run_at(store, minutes(10), &[Command::Lapse(place())]).await;
+    assert!(lapsed_by(store, minutes(19)).await.is_empty());
+    assert_eq!(lapsed_by(store, minutes(30)).await, [order_id("o1"), order_id("o3")]);
 }
 
 pub(crate) async fn a_confirmed_order_stays_confirmed(store: &dyn Store) {

@@ -310,6 +310,24 @@ async fn an_order_that_another_instance_placed_lapses_for_whoever_comes_next() {
     assert_eq!(counters(&one, "B").await, (0, 0, 0));
 }
 
+/// What readers keep follows what their own instance wrote, and is read anew where another one wrote too.
+#[tokio::test]
+async fn readers_see_what_both_instances_wrote() {
+    let database = Postgres::database();
+    let (one, other) = (postgres::open(&database).await, postgres::open(&database).await);
+    accepted(&one, &[put_location(), put_item("A", 0), put_item("B", 0)]).await;
+    accepted(&one, &[receive("r1", &[("A", 9), ("B", 9)])]).await;
+    assert_eq!(counters(&one, "A").await, (9, 0, 0));
+    for turn in 1..=3 {
+        accepted(&one, &[reserve(&format!("first-{turn}"), &[("A", 1)])]).await;
+        assert_eq!(counters(&one, "A").await, (9, 2 * turn - 1, 0));
+        accepted(&other, &[reserve(&format!("second-{turn}"), &[("A", 1)])]).await;
+        accepted(&one, &[reserve(&format!("third-{turn}"), &[("B", 1)])]).await;
+        assert_eq!(counters(&one, "A").await, (9, 2 * turn, 0));
+        assert_eq!(counters(&other, "B").await, (9, turn, 0));
+    }
+}
+
 /// An order that is placed after another instance looked for it, and before that one has the lock, is found in its queue: what
 /// is kept for its repeats is then looked for too.
 #[tokio::test]
