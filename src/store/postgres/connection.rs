@@ -1,14 +1,17 @@
 //! One connection: how its transactions begin and end, how statements are run on it, and what their failures mean.
 
+use std::io::ErrorKind;
 use std::ops::{Deref, DerefMut};
+use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgRow};
+use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::{Arguments as _, ConnectOptions as _, Connection as _, Postgres, Row as _};
 
 use super::super::StoreError;
 use super::super::tables::Found;
 use super::super::tables::rows::Rows;
+use super::PostgresOptions;
 use super::rows::{NamedRows, PostgresRow, bind};
 
 /// Begins a round. What was left open by a failure is rolled back first. Settings are the transaction's own, so that a
@@ -18,9 +21,21 @@ const BEGIN_WRITING: &str = "ROLLBACK; BEGIN ISOLATION LEVEL READ COMMITTED READ
      SET LOCAL idle_in_transaction_session_timeout = '60s'; SET LOCAL plan_cache_mode = force_generic_plan; \
      SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off";
 
-/// Begins a snapshot.
+/// Begins a snapshot for reads that are short.
 const BEGIN_READING: &str = "ROLLBACK; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
+     SET LOCAL statement_timeout = '60s'; SET LOCAL idle_in_transaction_session_timeout = '60s'";
+
+/// Begins a snapshot for reads that look at everything, and take what they take.
+const BEGIN_AUDIT: &str = "ROLLBACK; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
      SET LOCAL idle_in_transaction_session_timeout = '60s'";
+
+/// How long a server may be silent: longer than it lets a statement run. One that was cut off without a sign, such as by a
+/// loss of power, would else be waited for until the operating system gives up, which takes a quarter of an hour.
+pub(super) const SILENCE_MAX: Duration = Duration::from_secs(75);
+/// How long to connect.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long to end a connection.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The table that makes an order's id unique across locations, and what the names of its partitions begin with.
 const DIRECTORY: &str = "order_directory";
@@ -61,27 +76,58 @@ pub(super) struct Connection {
     is_locking: bool,
     /// Whether statements are kept prepared on the session: not through a pooler that changes sessions.
     is_persistent: bool,
+    answers: Answers,
+}
+
+/// How long answers are waited for.
+#[derive(Debug)]
+struct Answers {
+    /// `None` for as long as it takes.
+    silence_max: Option<Duration>,
+    /// Whether one did not come: the connection is of no more use.
+    is_missing: bool,
+}
+
+impl Answers {
+    /// Waits for an answer. What is given up leaves the connection in the middle of something, so that it is only dropped.
+    async fn wait<T>(&mut self, call: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+        let silent = || sqlx::Error::Io(ErrorKind::TimedOut.into());
+        if self.is_missing {
+            return Err(silent());
+        }
+        let Some(silence_max) = self.silence_max else {
+            return call.await;
+        };
+        let answered = tokio::time::timeout(silence_max, call).await;
+        self.is_missing = answered.is_err();
+        answered.unwrap_or_else(|_| Err(silent()))
+    }
 }
 
 impl Connection {
     /// Connects to run rounds.
-    pub(super) async fn connect(options: &PgConnectOptions, is_persistent: bool) -> Result<Self, StoreError> {
-        let inner = options.connect().await.map_err(|error| classify("connect", &error))?;
-        Ok(Self {
-            inner: Inner::Own(inner),
-            is_writing: false,
-            is_locking: false,
-            is_persistent,
-        })
+    pub(super) async fn connect(options: &PostgresOptions) -> Result<Self, StoreError> {
+        let connected = tokio::time::timeout(CONNECT_TIMEOUT, options.connect.connect()).await;
+        let connected = connected.unwrap_or_else(|_| Err(sqlx::Error::Io(ErrorKind::TimedOut.into())));
+        let inner = connected.map_err(|error| classify("connect", &error))?;
+        Ok(Self::of(Inner::Own(inner), options))
     }
 
     /// Reads on a connection of a pool.
-    pub(super) fn pooled(inner: PoolConnection<Postgres>, is_persistent: bool) -> Self {
+    pub(super) fn pooled(inner: PoolConnection<Postgres>, options: &PostgresOptions) -> Self {
+        Self::of(Inner::Pooled(inner), options)
+    }
+
+    fn of(inner: Inner, options: &PostgresOptions) -> Self {
         Self {
-            inner: Inner::Pooled(inner),
+            inner,
             is_writing: false,
             is_locking: false,
-            is_persistent,
+            is_persistent: options.is_persistent,
+            answers: Answers {
+                silence_max: Some(options.silence_max),
+                is_missing: false,
+            },
         }
     }
 
@@ -102,16 +148,25 @@ impl Connection {
         self.run("begin_writing", BEGIN_WRITING).await
     }
 
-    /// Begins a snapshot.
+    /// Begins a snapshot for reads that are short.
     pub(super) async fn begin_reading(&mut self) -> Result<(), StoreError> {
         self.is_writing = false;
         self.run("begin_reading", BEGIN_READING).await
     }
 
+    /// Begins a snapshot for reads that look at everything.
+    pub(super) async fn begin_audit(&mut self) -> Result<(), StoreError> {
+        self.is_writing = false;
+        self.run("begin_audit", BEGIN_AUDIT).await?;
+        self.answers.silence_max = None;
+        Ok(())
+    }
+
     /// Commits. Unless the server says that it did not, the outcome of a failure is not known, and the connection is of no
     /// more use.
     pub(super) async fn commit(&mut self) -> Result<(), StoreError> {
-        match sqlx::raw_sql("COMMIT").execute(&mut *self.inner).await {
+        let committed = sqlx::raw_sql("COMMIT").execute(&mut *self.inner);
+        match self.answers.wait(committed).await {
             Ok(_) => Ok(()),
             Err(error) if says_not_committed(&error) => Err(classify("commit", &error)),
             Err(error) => Err(StoreError::CommitUnknown(error.to_string())),
@@ -124,7 +179,8 @@ impl Connection {
     }
 
     async fn run(&mut self, name: &'static str, statements: &'static str) -> Result<(), StoreError> {
-        let ran = sqlx::raw_sql(statements).execute(&mut *self.inner).await;
+        let ran = sqlx::raw_sql(statements).execute(&mut *self.inner);
+        let ran = self.answers.wait(ran).await;
         ran.map(|_| ()).map_err(|error| classify(name, &error))
     }
 
@@ -139,7 +195,7 @@ impl Connection {
 
     async fn run_with(&mut self, statement: &'static str, arguments: PgArguments) -> Result<Vec<PgRow>, StoreError> {
         let query = sqlx::query_with(statement, arguments).persistent(self.is_persistent);
-        let rows = query.fetch_all(&mut *self.inner).await;
+        let rows = self.answers.wait(query.fetch_all(&mut *self.inner)).await;
         rows.map_err(|error| classify(statement, &error))
     }
 
@@ -190,7 +246,7 @@ impl Connection {
         for number in numbers {
             query = query.bind(*number);
         }
-        let rows = query.fetch_all(&mut *self.inner).await;
+        let rows = self.answers.wait(query.fetch_all(&mut *self.inner)).await;
         rows.map_err(|error| classify(statement, &error))
     }
 
@@ -201,15 +257,19 @@ impl Connection {
         text: &str,
     ) -> Result<Option<i64>, StoreError> {
         let query = sqlx::query_scalar(statement).persistent(self.is_persistent).bind(text);
-        let found = query.fetch_optional(&mut *self.inner).await;
+        let found = self.answers.wait(query.fetch_optional(&mut *self.inner)).await;
         found.map_err(|error| classify(statement, &error))
     }
 
-    /// Ends the connection.
+    /// Ends the connection. One that nobody answers on is dropped.
     pub(super) async fn close(self) {
+        let is_missing = self.answers.is_missing;
         match self.inner {
-            Inner::Own(connection) => drop(connection.close().await),
-            Inner::Pooled(connection) => drop(connection.close().await),
+            // Not back to its pool.
+            Inner::Pooled(connection) if is_missing => drop(connection.detach()),
+            Inner::Own(connection) if is_missing => drop(connection),
+            Inner::Own(connection) => drop(tokio::time::timeout(CLOSE_TIMEOUT, connection.close()).await),
+            Inner::Pooled(connection) => drop(tokio::time::timeout(CLOSE_TIMEOUT, connection.close()).await),
         }
     }
 }

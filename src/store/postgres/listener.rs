@@ -91,7 +91,8 @@ async fn tell(options: PgConnectOptions, name: String, mut committed: watch::Rec
             let executed = sqlx::raw_sql(AssertSqlSafe(told.as_str())).execute(&mut opened);
             executed.await.map(|_| opened)
         };
-        match telling.await {
+        let told = tokio::time::timeout(SILENCE_MAX, telling).await;
+        match told.unwrap_or_else(|_| Err(sqlx::Error::Io(ErrorKind::TimedOut.into()))) {
             Ok(opened) => connection = Some(opened),
             Err(error) => {
                 tracing::debug!(%error, "other instances were not told of a commit: {error}");

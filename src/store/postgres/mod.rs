@@ -18,7 +18,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use sqlx::PgPool;
-use sqlx::postgres::{PgConnection, PgPoolOptions};
+use sqlx::postgres::PgPoolOptions;
 use tokio::sync::{Mutex, MutexGuard, watch};
 
 use super::tables::{self, Configs, Kept, KeptByReaders, Load, run_in_tx};
@@ -74,8 +74,7 @@ pub struct PostgresStore {
     configs: Configs,
     kept: KeptByReaders,
     epoch: u64,
-    /// Asks whether rounds can be run.
-    prober: Mutex<Option<PgConnection>>,
+    prober: open::Prober,
     nudges: Nudges,
     repeats: AtomicU64,
 }
@@ -115,7 +114,7 @@ impl PostgresStore {
             configs: Configs::default(),
             kept,
             epoch,
-            prober: Mutex::default(),
+            prober: open::Prober::default(),
             nudges: Nudges::start(&options.connect, options.is_persistent),
             repeats: AtomicU64::new(0),
             options: options.clone(),
@@ -128,13 +127,11 @@ impl PostgresStore {
         self.repeats.load(Ordering::Relaxed)
     }
 
-    /// Begins a snapshot.
-    async fn snapshot(&self) -> Result<Connection, StoreError> {
+    /// A connection to read on.
+    async fn reader(&self) -> Result<Connection, StoreError> {
         let pooled = self.readers.acquire().await;
         let pooled = pooled.map_err(|error| connection::classify("acquire", &error))?;
-        let mut connection = Connection::pooled(pooled, self.options.is_persistent);
-        connection.begin_reading().await?;
-        Ok(connection)
+        Ok(Connection::pooled(pooled, &self.options))
     }
 
     /// What runs the rounds of a footprint's lane. A round that names no location takes any that is free.
@@ -154,8 +151,7 @@ impl PostgresStore {
 
     async fn attempt(&self, writer: &mut Writer, round: &mut dyn Round) -> Result<(), StoreError> {
         if writer.connection.is_none() {
-            let options = &self.options;
-            writer.connection = Some(Connection::connect(&options.connect, options.is_persistent).await?);
+            writer.connection = Some(Connection::connect(&self.options).await?);
         }
         let Writer { connection, kept } = writer;
         let connection = connection.as_mut().expect("it was just made");
@@ -181,12 +177,20 @@ pub fn statements() -> Vec<&'static str> {
     found.chain(apply::texts()).chain(sql::OTHERS).collect()
 }
 
-/// Reads on a snapshot and ends it.
+/// Reads on a snapshot, which is begun as named, and ends it.
 macro_rules! read {
-    ($self:ident, |$connection:ident| $read:expr) => {{
-        let mut snapshot = $self.snapshot().await?;
-        let $connection = &mut snapshot;
-        let read = $read.await;
+    ($self:ident, |$connection:ident| $read:expr) => {
+        read!($self, begin_reading, |$connection| $read)
+    };
+    ($self:ident, $begin:ident, |$connection:ident| $read:expr) => {{
+        let mut snapshot = $self.reader().await?;
+        let read = match snapshot.$begin().await {
+            Ok(()) => {
+                let $connection = &mut snapshot;
+                $read.await
+            }
+            Err(error) => Err(error),
+        };
         match (read, snapshot.roll_back().await) {
             (Ok(read), Ok(())) => Ok(read),
             (Err(error), Ok(())) => Err(error),
@@ -203,8 +207,7 @@ macro_rules! read {
 /// Writes on a connection of its own, beside the rounds.
 macro_rules! write_apart {
     ($self:ident, |$connection:ident| $write:expr) => {{
-        let options = &$self.options;
-        let mut opened = Connection::connect(&options.connect, options.is_persistent).await?;
+        let mut opened = Connection::connect(&$self.options).await?;
         opened.begin_writing().await?;
         let $connection = &mut opened;
         let written = match $write.await {
@@ -363,7 +366,7 @@ impl Store for PostgresStore {
     }
 
     async fn check_invariant(&self, name: &str, location: Option<&LocationId>) -> Result<InvariantReport, StoreError> {
-        read!(self, |connection| check::check(connection, name, location))
+        read!(self, begin_audit, |connection| check::check(connection, name, location))
     }
 
     fn lanes(&self) -> usize {
@@ -379,26 +382,13 @@ impl Store for PostgresStore {
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
-        let mut prober = self.prober.lock().await;
-        // The connection is kept only when it answered. One that was ended since is no sign that the next one would be.
-        if let Some(mut connection) = prober.take()
-            && open::check_again(&mut connection).await.is_ok()
-        {
-            *prober = Some(connection);
-            return Ok(());
-        }
-        let mut connection = open::connect(&self.options.connect).await?;
-        open::check_again(&mut connection).await?;
-        *prober = Some(connection);
-        Ok(())
+        self.prober.ready(&self.options.connect).await
     }
 
     async fn close(&self) {
         self.nudges.stop();
         self.readers.close().await;
-        if let Some(connection) = self.prober.lock().await.take() {
-            drop(sqlx::Connection::close(connection).await);
-        }
+        self.prober.close().await;
         for writer in &self.writers {
             if let Some(connection) = writer.lock().await.connection.take() {
                 connection.close().await;

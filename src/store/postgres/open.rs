@@ -6,6 +6,7 @@ use sqlx::Connection as _;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions as _, Row as _};
+use tokio::sync::Mutex;
 
 use super::super::StoreError;
 use super::connection::classify;
@@ -102,6 +103,38 @@ pub(super) async fn check(options: &PgConnectOptions) -> Result<u64, StoreError>
 pub(super) async fn check_again(connection: &mut PgConnection) -> Result<(), StoreError> {
     check_settings(connection).await?;
     check_tables(connection).await
+}
+
+/// Asks whether rounds can be run, on a connection that is kept.
+#[derive(Debug, Default)]
+pub(super) struct Prober(Mutex<Option<PgConnection>>);
+
+impl Prober {
+    /// Checks again what may have changed.
+    ///
+    /// # Errors
+    /// As for [`check`].
+    pub(super) async fn ready(&self, options: &PgConnectOptions) -> Result<(), StoreError> {
+        let mut prober = self.0.lock().await;
+        // The connection is kept only when it answered. One that was ended since is no sign that the next one would be.
+        if let Some(mut connection) = prober.take()
+            && check_again(&mut connection).await.is_ok()
+        {
+            *prober = Some(connection);
+            return Ok(());
+        }
+        let mut connection = connect(options).await?;
+        check_again(&mut connection).await?;
+        *prober = Some(connection);
+        Ok(())
+    }
+
+    /// Ends its connection.
+    pub(super) async fn close(&self) {
+        if let Some(connection) = self.0.lock().await.take() {
+            drop(connection.close().await);
+        }
+    }
 }
 
 pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, StoreError> {

@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
 
 use super::super::StoreError;
+use super::connection::SILENCE_MAX;
 
 /// Which database, and how many connections.
 #[derive(Clone)]
@@ -17,6 +19,9 @@ pub struct PostgresOptions {
     pub readers: u32,
     /// Whether statements are kept prepared.
     pub(super) is_persistent: bool,
+    /// How long the server may be silent before it is taken for gone; a minute and a quarter, longer than it
+    /// lets a statement run.
+    pub silence_max: Duration,
 }
 
 impl fmt::Debug for PostgresOptions {
@@ -43,6 +48,7 @@ impl PostgresOptions {
             connect: connect.application_name("holdfast").extra_float_digits(None),
             lanes: 2,
             readers: 4,
+            silence_max: SILENCE_MAX,
             is_persistent: !url.contains("statement-cache-capacity=0"),
         })
     }

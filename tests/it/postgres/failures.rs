@@ -5,6 +5,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use holdfast::sequencer::Limits;
 use holdfast::store::Store;
@@ -19,6 +20,8 @@ use crate::support::shop::{Shop, W1, item, location};
 const PASS: u8 = 0;
 const LOSE_COMMIT: u8 = 1;
 const LOSE_ANSWER: u8 = 2;
+/// It swallows all that the connection says from then on, and gives no sign.
+const SWALLOW: u8 = 3;
 
 /// COMMIT as a message of its own.
 const COMMIT: &[u8] = b"Q\0\0\0\x0bCOMMIT\0";
@@ -92,6 +95,10 @@ fn forward(mut client: TcpStream, mut server: TcpStream, told: &AtomicU8) {
                     drop(server.shutdown(Shutdown::Write));
                     return;
                 }
+                SWALLOW => {
+                    swallow(&client);
+                    break;
+                }
                 _ => {}
             }
         }
@@ -101,6 +108,41 @@ fn forward(mut client: TcpStream, mut server: TcpStream, told: &AtomicU8) {
     }
     drop(client.shutdown(Shutdown::Both));
     drop(server.shutdown(Shutdown::Both));
+}
+
+fn swallow(mut client: &TcpStream) {
+    drop(std::io::copy(&mut client, &mut std::io::sink()));
+}
+
+/// A database whose machine lost its power sends nothing, not even that the connection is gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_falls_silent_is_taken_for_gone() {
+    let database = Postgres::migrated_database();
+    postgres::open(&database).await.close().await;
+    let proxy = Proxy::start(&database);
+    let mut options = PostgresOptions::new(&proxy.url(&database)).expect("a URL");
+    options.silence_max = Duration::from_millis(500);
+    let store: Arc<dyn Store> = Arc::new(PostgresStore::open(&options).await.expect("it is reached"));
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut shop = Shop::on_with(store, Arc::new(Database::Sqlite(directory)), Limits::default()).await;
+    shop.put_location(location(W1)).await;
+    shop.put_item(item("A")).await;
+    shop.receive("A", 100).await;
+    proxy.tell(SWALLOW);
+    let order = crate::support::shop::order("O1", W1, &[("A", 3)]);
+    let answer = tokio::time::timeout(Duration::from_secs(20), shop.try_reserve(order.clone())).await;
+    let answer = answer
+        .expect("it is not waited for")
+        .expect("it is decided on another connection");
+    assert!(proxy.is_done(), "no COMMIT was swallowed");
+    assert!(!answer.replayed, "whoever asks once is told of no other call");
+    assert_eq!(answer.order.expect("an order").sequence, 1);
+    let again = shop.try_reserve(order).await.expect("a repeat");
+    assert!(again.replayed);
+    let [on_hand, allocated, ..] = shop.counters("A").await;
+    assert_eq!((on_hand, allocated), (100, 3));
+    shop.check_invariants().await;
+    shop.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
