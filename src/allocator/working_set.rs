@@ -127,7 +127,8 @@ impl WorkingSet {
         !is_written && is_catalog && self.events.is_empty() && self.pages.is_empty() && self.catalog.is_none()
     }
 
-    /// Serves another round, at another instant. To be called on one that is [as it was loaded](Self::is_as_loaded).
+    /// Serves another round, or the same one at another instant. To be called on one that is
+    /// [as it was loaded](Self::is_as_loaded), or of which only the locations are.
     pub fn serve_again(&mut self, now: Instant) {
         self.now = now;
         self.missing = Wants::default();

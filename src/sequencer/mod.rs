@@ -3,8 +3,9 @@
 //!
 //! # Shape
 //! Callers put commands into a bounded [`queue`]; one [`runner`] takes what is there, up to a limit, and never waits
-//! for company beyond letting other threads of its core go first. One command is a round of one; there is no second path. A [`round`] is the pure function that the store
-//! runs.
+//! for company beyond letting other threads of its core go first; what comes while a round waits for its locks is decided
+//! with it (`late.rs`). One command is a round of one; there is no second path. A [`round`] is the pure function that the
+//! store runs.
 //!
 //! # What bounds it
 //! The queue's length and the round's size, in commands; what does not fit is refused at once
@@ -20,6 +21,7 @@
 //! callers wait (`estimates.rs`).
 
 mod estimates;
+mod late;
 pub mod news;
 pub mod queue;
 mod refills;

@@ -87,6 +87,13 @@ pub(super) struct Submission {
     pub(super) reply: oneshot::Sender<Result<Reply, Failure>>,
 }
 
+impl Submission {
+    /// Whether its deadline has passed.
+    pub(super) fn deadline_passed(&self, now: Instant) -> bool {
+        self.deadline.is_some_and(|deadline| deadline <= now)
+    }
+}
+
 /// A command that is queued. Dropping it leaves the command to its round.
 #[derive(Debug)]
 pub struct Pending(oneshot::Receiver<Result<Reply, Failure>>);

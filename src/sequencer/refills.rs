@@ -1,9 +1,10 @@
-//! Refills that were cut: which of them go on, in turns, and who waits for them.
+//! Refills that were cut: which of them go on, in turns, who waits for them, and which commands are put back meanwhile.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::ops::Bound;
+use std::time::Duration;
 
-use super::queue::{Failure, Reply};
+use super::queue::{Failure, Reply, Submission};
 use super::reply::ReplySender;
 use super::round::{Decided, Outcome};
 use super::runner::{Halted, REST, Runner};
@@ -17,6 +18,9 @@ pub(super) struct Held {
     pub(super) reply: ReplySender,
     pub(super) answer: Answer,
 }
+
+/// How long it rests when all that it has was put off.
+const PUT_OFF_REST: Duration = Duration::from_millis(1);
 
 impl Runner {
     /// Learns from the store which refills go on.
@@ -77,6 +81,39 @@ impl Runner {
                 self.answers.add(held.reply, Ok(Reply::Accepted(held.answer)));
             } else {
                 self.held.push(held);
+            }
+        }
+    }
+
+    /// Commands that were put back. While refills go on they get half a round, so that commands on other SKUs are not held
+    /// up by those that have to wait.
+    /// At the end they get none: they are answered instead of waiting for a refill that goes on with the next start.
+    pub(super) fn take_deferred(&mut self) -> Vec<Submission> {
+        let limit = self.limits.round_commands_max;
+        let share = match (self.refills.is_empty(), self.stop.is_cancelled()) {
+            (_, true) => 0,
+            (true, false) => limit,
+            (false, false) => limit >> 1,
+        };
+        let count = share.min(self.deferred.len());
+        self.deferred.drain(..count).collect()
+    }
+
+    /// Another lane or instance began a refill: it is gone on with from here too, should that one stand still.
+    pub(super) async fn wait_for_others(&mut self) -> Result<(), Halted> {
+        self.find_refills().await?;
+        tokio::time::sleep(PUT_OFF_REST).await;
+        Ok(())
+    }
+
+    /// Puts commands in front of those that came after them.
+    pub(super) fn put_back(&mut self, mut commands: VecDeque<Submission>) {
+        commands.append(&mut self.deferred);
+        self.deferred = commands;
+        let limit = self.limits.queue_commands_max;
+        while self.deferred.len() > limit {
+            if let Some(submission) = self.deferred.pop_back() {
+                self.answers.add(submission.reply, Err(Failure::overloaded(limit)));
             }
         }
     }

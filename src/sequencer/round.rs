@@ -1,6 +1,8 @@
 //! One round: the commands that are decided together, as the pure function that a store runs.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -13,6 +15,7 @@ use crate::allocator::footprint::{self, Footprint, Wants};
 use crate::allocator::working_set::WorkingSet;
 use crate::allocator::{decide, invariants};
 use crate::domain::Instant;
+use crate::domain::ids::LocationId;
 use crate::store::{Round, Verdict};
 
 /// The most events of a round that are told without being read: those of as many orders as a round has, and more.
@@ -77,11 +80,19 @@ impl Decided {
 /// What a command left to be done.
 type Left = (Vec<ContinueRefill>, BTreeSet<Reestimate>);
 
+/// Commands that come while the locks of a round are waited for.
+pub trait Latecomers: Debug + Send {
+    /// Those that touch nothing but some locations, in the order in which they came, and the instant by then.
+    fn take(&mut self, locked: &BTreeSet<&LocationId>) -> (Instant, Vec<Command>);
+}
+
 /// Commands that are decided together, at one instant.
 #[derive(Debug)]
 pub struct CommandRound<'a> {
     now: Instant,
-    commands: &'a [Command],
+    commands: Cow<'a, [Command]>,
+    /// Who may still join, until they were asked.
+    late: Option<&'a mut dyn Latecomers>,
     outcomes: Vec<Option<Outcome>>,
     left: Vec<Left>,
     missed: Wants,
@@ -107,11 +118,25 @@ impl<'a> CommandRound<'a> {
         commands: &'a [Command],
         decide: fn(&mut WorkingSet, &Command) -> Decision,
     ) -> Self {
+        Self::of(now, Cow::Borrowed(commands), decide)
+    }
+
+    /// A round of these commands, and of those that come while its locks are waited for.
+    #[must_use]
+    pub fn open(now: Instant, commands: Vec<Command>, late: &'a mut dyn Latecomers) -> Self {
+        Self {
+            late: Some(late),
+            ..Self::of(now, Cow::Owned(commands), decide)
+        }
+    }
+
+    fn of(now: Instant, commands: Cow<'a, [Command]>, decide: fn(&mut WorkingSet, &Command) -> Decision) -> Self {
         let outcomes = vec![None; commands.len()];
         let left = vec![Left::default(); commands.len()];
         Self {
             now,
             commands,
+            late: None,
             outcomes,
             left,
             missed: Wants::default(),
@@ -136,32 +161,35 @@ impl<'a> CommandRound<'a> {
         self
     }
 
+    /// The commands of the round, those that joined it included.
+    #[must_use]
+    pub fn into_commands(self) -> Vec<Command> {
+        self.commands.into_owned()
+    }
+
     /// The events that the round appended, which happened once it is committed.
     #[must_use]
     pub fn take_appended(&mut self) -> Appended {
         self.appended.take().unwrap_or_default()
     }
 
-    /// What became of the commands, in their order, once the round is committed.
+    /// The commands, those that joined included, and what became of each, once the round is committed.
     ///
     /// # Errors
     /// The invariants that the round would have broken; nothing of it was written.
-    pub fn into_decided(self) -> Result<Vec<Decided>, Vec<String>> {
+    pub fn into_decided(self) -> (Vec<Command>, Result<Vec<Decided>, Vec<String>>) {
+        let commands = self.commands.into_owned();
         if !self.violations.is_empty() {
-            return Err(self.violations);
+            return (commands, Err(self.violations));
         }
-        let outcomes = self
-            .outcomes
-            .into_iter()
-            .map(|outcome| outcome.expect("a committed round decided every command"));
-        Ok(outcomes
-            .zip(self.left)
-            .map(|(outcome, (cut, to_estimate))| Decided {
-                outcome,
-                cut,
-                to_estimate,
-            })
-            .collect())
+        let outcomes = self.outcomes.into_iter();
+        let outcomes = outcomes.map(|outcome| outcome.expect("a committed round decided every command"));
+        let decided = outcomes.zip(self.left).map(|(outcome, (cut, to_estimate))| Decided {
+            outcome,
+            cut,
+            to_estimate,
+        });
+        (commands, Ok(decided.collect()))
     }
 
     /// What became of the commands alone, as [`into_decided`](Self::into_decided).
@@ -169,15 +197,12 @@ impl<'a> CommandRound<'a> {
     /// # Errors
     /// The invariants that the round would have broken; nothing of it was written.
     pub fn into_outcomes(self) -> Result<Vec<Outcome>, Vec<String>> {
-        Ok(self
-            .into_decided()?
-            .into_iter()
-            .map(|decided| decided.outcome)
-            .collect())
+        let (_, decided) = self.into_decided();
+        Ok(decided?.into_iter().map(|decided| decided.outcome).collect())
     }
 
     /// The commands that are still part of the round: all but those that panicked.
-    fn live(&self) -> impl Iterator<Item = &'a Command> {
+    fn live(&self) -> impl Iterator<Item = &Command> {
         let panicked = self
             .outcomes
             .iter()
@@ -197,6 +222,18 @@ impl Round for CommandRound<'_> {
 
     fn footprint(&self) -> Footprint {
         Footprint::of(self.live(), &self.missed)
+    }
+
+    fn join(&mut self, locked: &BTreeSet<&LocationId>) -> bool {
+        let joined = self.late.take().map(|late| late.take(locked));
+        let Some((now, joined)) = joined.filter(|(_, joined)| !joined.is_empty()) else {
+            return false;
+        };
+        self.now = now;
+        self.commands.to_mut().extend(joined);
+        self.outcomes.resize(self.commands.len(), None);
+        self.left.resize(self.commands.len(), Left::default());
+        true
     }
 
     fn plan(&mut self, ws: &WorkingSet) -> Wants {

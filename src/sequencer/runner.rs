@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::estimates::Estimates;
+use super::late::Late;
 use super::news::News;
 use super::queue::{Failure, Limits, Reply, Sequencer, Submission};
 use super::refills::Held;
@@ -19,7 +20,7 @@ use crate::allocator::decision::Decision;
 use crate::allocator::estimate::Share;
 use crate::clock::{Clock, monotonic};
 use crate::domain::Instant;
-use crate::store::{Store, StoreError, lane_of};
+use crate::store::{Round as _, Store, StoreError, lane_of};
 
 /// Why no more rounds are run.
 #[derive(Debug, thiserror::Error)]
@@ -38,8 +39,6 @@ pub enum Halted {
 /// How long the runner rests before it tries again what the store could not do just now.
 pub(super) const REST: Duration = Duration::from_millis(50);
 
-/// How long it rests when all that it has was put off.
-const PUT_OFF_REST: Duration = Duration::from_millis(1);
 /// How often a round lets other threads of its core go first.
 const GIVES_WAY_MAX: usize = 4;
 
@@ -48,8 +47,10 @@ const GIVES_WAY_MAX: usize = 4;
 pub struct Runner {
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: Arc<dyn Clock>,
-    limits: Limits,
+    pub(super) limits: Limits,
     queue: mpsc::Receiver<Submission>,
+    /// The first of the next round: it came while one was running that it could not join.
+    first_of_next: Option<Submission>,
     pub(super) stop: CancellationToken,
     pub(super) committed: Arc<watch::Sender<u64>>,
     news: News,
@@ -64,7 +65,7 @@ pub struct Runner {
     /// What waits to be estimated anew.
     pub(super) estimates: Estimates,
     /// Commands on SKUs that are being refilled, oldest first.
-    deferred: VecDeque<Submission>,
+    pub(super) deferred: VecDeque<Submission>,
     pub(super) held: Vec<Held>,
     pub(super) answers: Answers,
 }
@@ -94,6 +95,7 @@ pub fn sequencer(
             clock: Arc::clone(clock),
             limits,
             queue,
+            first_of_next: None,
             stop: stop.clone(),
             committed: Arc::clone(&committed),
             news: news.clone(),
@@ -108,6 +110,41 @@ pub fn sequencer(
         });
     }
     (Sequencer::new(queues, (nudges, news), limits, stop.clone()), runners)
+}
+
+/// A round that was run.
+struct Ran {
+    /// The instant of its decisions.
+    now: Instant,
+    /// Its commands, those that joined it included.
+    commands: Vec<Command>,
+    decided: Result<Vec<Decided>, Halted>,
+}
+
+/// Runs a round, and tells those who follow what it appended.
+async fn run(store: &Arc<dyn Store>, news: &News, mut round: CommandRound<'_>) -> Ran {
+    let stored = store.round(&mut round).await;
+    let (now, appended) = (round.now(), round.take_appended());
+    if let Err(error) = stored {
+        return Ran {
+            now,
+            commands: round.into_commands(),
+            decided: Err(error.into()),
+        };
+    }
+    let (commands, decided) = round.into_decided();
+    let decided = decided.map_err(|violations| {
+        let violations = violations.join("; ");
+        tracing::error!(
+            violations,
+            "a round was aborted, it would have broken invariants: {violations}"
+        );
+        Halted::Invariants(violations)
+    });
+    if decided.is_ok() {
+        news.tell(appended);
+    }
+    Ran { now, commands, decided }
 }
 
 impl Runner {
@@ -142,7 +179,7 @@ impl Runner {
             self.queue.close();
         }
         let mut taken = self.take_deferred();
-        if taken.is_empty() && self.refills.is_empty() {
+        if taken.is_empty() && self.refills.is_empty() && self.first_of_next.is_none() {
             tokio::select! {
                 biased;
                 _ = self.queue.recv_many(&mut taken, self.limits.round_commands_max) => self.gather(&mut taken),
@@ -182,44 +219,33 @@ impl Runner {
     /// Takes what is queued, up to a round.
     fn take_queued(&mut self, taken: &mut Vec<Submission>) {
         while taken.len() < self.limits.round_commands_max
-            && let Ok(submission) = self.queue.try_recv()
+            && let Some(submission) = self.first_of_next.take().or_else(|| self.queue.try_recv().ok())
         {
             taken.push(submission);
         }
     }
 
-    /// Commands that were put back. While refills go on they get half a round, so that commands on other SKUs are not held
-    /// up by those that have to wait.
-    /// At the end they get none: they are answered instead of waiting for a refill that goes on with the next start.
-    fn take_deferred(&mut self) -> Vec<Submission> {
-        let limit = self.limits.round_commands_max;
-        let share = match (self.refills.is_empty(), self.stop.is_cancelled()) {
-            (_, true) => 0,
-            (true, false) => limit,
-            (false, false) => limit >> 1,
-        };
-        let count = share.min(self.deferred.len());
-        self.deferred.drain(..count).collect()
+    /// What has lapsed on its lane, if it is time to look; what waits there to be estimated is noted.
+    async fn sweep_own(&mut self, now: Instant) -> Result<Vec<Command>, Halted> {
+        let (lapsed, to_estimate) = self.sweep.find(&self.store, now).await?;
+        let (lane, lanes) = self.lane;
+        let is_own = |key: &str| lane_of(key, lanes) == lane;
+        let own = to_estimate.into_iter();
+        self.estimates
+            .extend(own.filter(|one| is_own(one.location_id.as_str())));
+        Ok(lapsed.into_iter().filter(|lapse| is_own(lapse.lane_key())).collect())
     }
 
     async fn run_round(&mut self, submissions: Vec<Submission>) -> Result<(), Halted> {
-        let (mut commands, mut callers) = (
-            Vec::with_capacity(submissions.len()),
-            Vec::with_capacity(submissions.len()),
-        );
-        let started = monotonic();
-        for Submission {
-            command,
-            deadline,
-            reply,
-        } in submissions
-        {
-            if deadline.is_some_and(|deadline| deadline <= started) {
-                self.answers.add(reply, Err(Failure::DeadlinePassed));
+        let (started, count) = (monotonic(), submissions.len());
+        let (mut commands, mut callers) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        for submission in submissions {
+            if submission.deadline_passed(started) {
+                self.answers.add(submission.reply, Err(Failure::DeadlinePassed));
                 continue;
             }
-            commands.push(command);
-            callers.push(Some((deadline, reply)));
+            commands.push(submission.command);
+            callers.push(Some((submission.deadline, submission.reply)));
         }
         self.answers.give();
         if let Some(refill) = self.next_refill() {
@@ -227,20 +253,26 @@ impl Runner {
             callers.push(None);
         }
         let now = self.clock.now();
-        let (lane, lanes) = self.lane;
-        let (lapsed, to_estimate) = self.sweep.find(&self.store, now).await?;
-        let is_own = |key: &str| lane_of(key, lanes) == lane;
-        let own = to_estimate.into_iter();
-        self.estimates
-            .extend(own.filter(|one| is_own(one.location_id.as_str())));
-        for lapse in lapsed.into_iter().filter(|lapse| is_own(lapse.lane_key())) {
+        for lapse in self.sweep_own(now).await? {
             commands.push(lapse);
             callers.push(None);
         }
         if commands.is_empty() {
             return Ok(());
         }
-        let decided = match self.decide_together(now, &commands).await {
+        // What comes now would overtake commands that were put back, or that the round puts back.
+        let is_open = self.refills.is_empty() && self.deferred.is_empty();
+        let room = self.limits.round_commands_max.saturating_sub(commands.len());
+        let room = if is_open { room } else { 0 };
+        let mut latecomers = Late::new(&mut self.queue, &mut self.first_of_next, &self.clock, room);
+        let round = CommandRound::open(now, commands, &mut latecomers).heard(self.news.is_heard());
+        let Ran { now, commands, decided } = run(&self.store, &self.news, round).await;
+        callers.append(&mut latecomers.callers);
+        for reply in std::mem::take(&mut latecomers.expired) {
+            self.answers.add(reply, Err(Failure::DeadlinePassed));
+        }
+        self.answers.give();
+        let decided = match decided {
             Ok(decided) => decided,
             Err(Halted::Store(error)) if !error.is_fatal() => self.decide_singly(now, &commands, &error).await?,
             Err(halted) => return Err(halted),
@@ -273,25 +305,6 @@ impl Runner {
         Ok(())
     }
 
-    /// Another lane or instance began a refill: it is gone on with from here too, should that one stand still.
-    async fn wait_for_others(&mut self) -> Result<(), Halted> {
-        self.find_refills().await?;
-        tokio::time::sleep(PUT_OFF_REST).await;
-        Ok(())
-    }
-
-    /// Puts commands in front of those that came after them.
-    fn put_back(&mut self, mut commands: VecDeque<Submission>) {
-        commands.append(&mut self.deferred);
-        self.deferred = commands;
-        let limit = self.limits.queue_commands_max;
-        while self.deferred.len() > limit {
-            if let Some(submission) = self.deferred.pop_back() {
-                self.answers.add(submission.reply, Err(Failure::overloaded(limit)));
-            }
-        }
-    }
-
     pub(super) async fn decide_together(&self, now: Instant, commands: &[Command]) -> Result<Vec<Decided>, Halted> {
         self.decide_within(now, commands, Share::default()).await
     }
@@ -303,21 +316,8 @@ impl Runner {
         commands: &[Command],
         share: Share,
     ) -> Result<Vec<Decided>, Halted> {
-        let mut round = CommandRound::new(now, commands)
-            .heard(self.news.is_heard())
-            .sharing(share);
-        self.store.round(&mut round).await?;
-        let appended = round.take_appended();
-        let decided = round.into_decided().map_err(|violations| {
-            let violations = violations.join("; ");
-            tracing::error!(
-                violations,
-                "a round was aborted, it would have broken invariants: {violations}"
-            );
-            Halted::Invariants(violations)
-        })?;
-        self.news.tell(appended);
-        Ok(decided)
+        let round = CommandRound::new(now, commands).heard(self.news.is_heard());
+        run(&self.store, &self.news, round.sharing(share)).await.decided
     }
 
     /// Runs each command in a round of its own, so that one cannot poison others. After a commit of unknown outcome this is

@@ -9,6 +9,7 @@
 //! A round holds the locks of its locations, taken in the order of their ids, from before it loads until it is
 //! committed. The event log of a location is gap-free in commit order.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
@@ -42,13 +43,20 @@ pub const LOADS_MAX: u32 = 32;
 /// A pure function of a working set, run under the locks of its footprint.
 ///
 /// The store calls `footprint`, `plan` and `decide` in this order, and all three again when `decide` asks for more
-/// rows or the database asks for a repeat; each call stands for itself, nothing of an earlier attempt may remain.
+/// rows or the database asks for a repeat; each call stands for itself, nothing of an earlier attempt may remain. Where locks
+/// are waited for, `join` comes between the first two.
 pub trait Round: Send {
     /// The instant of its decisions.
     fn now(&self) -> Instant;
 
     /// What it may touch, as far as can be said before anything is loaded.
     fn footprint(&self) -> Footprint;
+
+    /// Takes in what came while its locks were waited for and touches nothing but the locations that are locked now. Answers
+    /// whether there was some: then its footprint and its instant are others.
+    fn join(&mut self, _locked: &BTreeSet<&LocationId>) -> bool {
+        false
+    }
 
     /// What it wants beside its footprint, now that that is loaded.
     fn plan(&mut self, ws: &WorkingSet) -> Wants;

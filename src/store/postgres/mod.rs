@@ -12,13 +12,13 @@
 //! What is kept between rounds is current while the revision of its location, read under the lock, is the one it left. What
 //! readers keep is brought to a later one by what rounds of this process wrote since.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use sqlx::PgPool;
-use sqlx::postgres::PgPoolOptions;
 use tokio::sync::{Mutex, MutexGuard, watch};
 
 use super::tables::{self, Configs, Kept, KeptByReaders, Load, run_in_tx};
@@ -55,8 +55,6 @@ pub use options::PostgresOptions;
 
 /// How often a round is run again after failures that pass.
 const RETRIES_MAX: usize = 6;
-/// How long a reader waits for a connection.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What runs the rounds of a lane.
 #[derive(Debug)]
@@ -72,7 +70,7 @@ pub struct PostgresStore {
     writers: Vec<Mutex<Writer>>,
     readers: PgPool,
     configs: Configs,
-    kept: KeptByReaders,
+    kept: Arc<KeptByReaders>,
     epoch: u64,
     prober: open::Prober,
     nudges: Nudges,
@@ -99,11 +97,10 @@ impl PostgresStore {
 
     /// A store on a database whose epoch is known, with nothing checked.
     pub(super) fn of_epoch(options: &PostgresOptions, epoch: u64) -> Self {
-        let readers = PgPoolOptions::new()
-            .max_connections(options.readers.max(1))
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_lazy_with(options.connect.clone());
-        let kept = KeptByReaders::default();
+        let kept = Arc::new(KeptByReaders::default());
+        let renewed = Arc::clone(&kept);
+        // It may be another server, which took over without the last commits.
+        let readers = options.readers_pool(move || renewed.forget());
         let writer = || Writer {
             connection: None,
             kept: kept.of_writer(),
@@ -197,7 +194,6 @@ macro_rules! read {
             (read, Err(_)) => {
                 // A connection that is of no more use does not go back to the pool.
                 snapshot.close().await;
-                $self.kept.forget();
                 read
             }
         }

@@ -4,10 +4,14 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::postgres::PgConnectOptions;
+use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 use super::super::StoreError;
 use super::connection::SILENCE_MAX;
+
+/// How long a reader waits for a connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Which database, and how many connections.
 #[derive(Clone)]
@@ -51,6 +55,18 @@ impl PostgresOptions {
             silence_max: SILENCE_MAX,
             is_persistent: !url.contains("statement-cache-capacity=0"),
         })
+    }
+
+    /// Connections to read on, each of which is told of when it is made.
+    pub(super) fn readers_pool(&self, made: impl Fn() + Send + Sync + 'static) -> PgPool {
+        PgPoolOptions::new()
+            .max_connections(self.readers.max(1))
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .after_connect(move |_, _| {
+                made();
+                Box::pin(std::future::ready(Ok(())))
+            })
+            .connect_lazy_with(self.connect.clone())
     }
 
     /// Where it is, without user and password.

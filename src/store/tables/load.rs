@@ -79,11 +79,26 @@ impl<'a, D: Database> Loader<'a, D> {
         }
     }
 
-    /// Loads a footprint. Locations are locked before anything is read that may change; orders that are named tell theirs
-    /// by the directory, which never changes for an id.
+    /// Loads a footprint.
     pub(in crate::store) async fn load(&mut self, footprint: &Footprint) -> Result<(), StoreError> {
-        let mut places = self.find_places(&footprint.orders).await?;
+        let places = self.lock(footprint).await?;
+        self.load_locked(footprint, places).await
+    }
+
+    /// Loads the locations of a footprint, and locks them if the transaction writes; answers the places of its orders, which
+    /// tell theirs by the directory, which never changes for an id.
+    pub(super) async fn lock(&mut self, footprint: &Footprint) -> Result<BTreeSet<PlaceKey>, StoreError> {
+        let places = self.find_places(&footprint.orders).await?;
         self.load_locations(footprint, &places).await?;
+        Ok(places)
+    }
+
+    /// Loads what may change of a footprint, once its locations are locked.
+    pub(super) async fn load_locked(
+        &mut self,
+        footprint: &Footprint,
+        mut places: BTreeSet<PlaceKey>,
+    ) -> Result<(), StoreError> {
         if footprint.catalog {
             self.load_catalog_keys().await?;
         }

@@ -8,6 +8,7 @@
 use std::future::Future;
 
 use super::{LOADS_MAX, Round, StoreError, Verdict};
+use crate::allocator::working_set::WorkingSet;
 use crate::domain::Date;
 
 mod cells;
@@ -106,10 +107,15 @@ pub(super) async fn decide<D: Database>(
     round: &mut dyn Round,
 ) -> Result<(Loaded, Verdict), StoreError> {
     for _ in 0..LOADS_MAX {
-        let (footprint, now) = (round.footprint(), round.now());
-        let begun = kept.begin(now, &footprint);
+        let mut footprint = round.footprint();
+        let begun = kept.begin(round.now(), &footprint);
         let mut loader = Loader::new(database, configs, Some(&mut *kept), begun);
-        loader.load(&footprint).await?;
+        let places = loader.lock(&footprint).await?;
+        if D::LOCKS_ARE_WAITED_FOR && joined(round, &loader.loaded.ws) {
+            loader.loaded.ws.serve_again(round.now());
+            footprint = round.footprint();
+        }
+        loader.load_locked(&footprint, places).await?;
         let wants = round.plan(&loader.loaded.ws);
         loader.load_wants(&wants).await?;
         let mut filled = loader.loaded;
@@ -120,6 +126,12 @@ pub(super) async fn decide<D: Database>(
         }
     }
     Err(StoreError::NeverLoaded(LOADS_MAX))
+}
+
+/// Whether something joined a round whose locked locations are loaded, and nothing else.
+fn joined(round: &mut dyn Round, ws: &WorkingSet) -> bool {
+    let locked = ws.locations.iter().map(|(_, slot)| &slot.location.location_id);
+    round.join(&locked.collect())
 }
 
 /// Runs a round in the open transaction; answers what it left if that is to be committed.

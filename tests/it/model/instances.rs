@@ -17,7 +17,7 @@ use holdfast::domain::ids::{EventSequence, LocationId};
 use holdfast::domain::rejection::Rejection;
 use holdfast::sequencer::round::{CommandRound, Outcome};
 use holdfast::store::{Round, Store, Verdict, lane_of};
-use sqlx::{Connection as _, PgConnection};
+use sqlx::Connection as _;
 
 use super::commands::{Batch, Script};
 use super::properties::{from_environment, random_seed};
@@ -29,7 +29,7 @@ use crate::conformance::tentative::{minutes, tentative};
 use crate::conformance::warehouse::{
     accepted, cancel, counters, put_item, put_location, put_location_at, receive, reserve, reserve_at, run_at,
 };
-use crate::support::postgres::{self, Postgres};
+use crate::support::postgres::{self, Postgres, waiting};
 
 /// Commands of each test when nobody asks for more.
 const COMMANDS: usize = 1_500;
@@ -357,20 +357,6 @@ async fn a_cancel_that_is_repeated_while_its_order_is_placed_has_one_effect() {
     };
     assert!(answer.replayed, "{answer:?}");
     assert_eq!(answer.order.lines[0].cancelled.get(), 2);
-}
-
-/// Waits until so many rounds wait for a lock.
-async fn waiting(watcher: &mut PgConnection, rounds: i64) {
-    let counted = "SELECT count(*) >= $1 FROM pg_stat_activity
-        WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    while !sqlx::query_scalar::<_, bool>(counted)
-        .bind(rounds)
-        .fetch_one(&mut *watcher)
-        .await
-        .expect("an answer")
-    {
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
 }
 
 #[test]

@@ -295,3 +295,17 @@ fn blocking(work: impl Future<Output = Result<(), sqlx::Error>> + Send + 'static
         "PostgreSQL refused what tests need: {done:?}"
     );
 }
+
+/// Waits until so many rounds wait for a lock.
+pub(crate) async fn waiting(watcher: &mut PgConnection, rounds: i64) {
+    let counted = "SELECT count(*) >= $1 FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while !sqlx::query_scalar::<_, bool>(counted)
+        .bind(rounds)
+        .fetch_one(&mut *watcher)
+        .await
+        .expect("an answer")
+    {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+}
