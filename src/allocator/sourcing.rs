@@ -109,14 +109,6 @@ struct Prospect {
     otherwise: Date,
 }
 
-impl Prospect {
-    /// Nothing, ever.
-    const NONE: Self = Self {
-        available: Units::ZERO,
-        otherwise: Date::MAX,
-    };
-}
-
 /// What was worked out of the rows of a working set, for as long as they are what they were: orders that follow each other
 /// ask it of the same SKUs.
 #[derive(Debug, Default)]
@@ -127,14 +119,20 @@ pub(super) struct Choices {
 }
 
 /// What was worked out of an item.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct OfItem {
     /// The versions of the tables that it was looked up in.
     of_tables: Versions,
-    /// For each candidate its counters, if they are loaded, with the versions of the rows that its prospect follows from.
-    rows: Vec<Option<(Index<StockSlot>, Versions)>>,
-    /// A prospect for each candidate.
-    prospects: Vec<Prospect>,
+    /// For each candidate what an order could get there.
+    at_candidates: Vec<AtCandidate>,
+}
+
+/// What was worked out of an item at a candidate.
+#[derive(Debug, Clone, Copy)]
+struct AtCandidate {
+    prospect: Prospect,
+    /// The counters that it follows from, if they are loaded, with the versions of the rows.
+    of: Option<(Index<StockSlot>, Versions)>,
 }
 
 /// Versions of locations, items and counters.
@@ -223,7 +221,7 @@ fn earliest(ws: &mut WorkingSet, candidates: &[Candidate], lines: &[ReserveLine]
             continue;
         };
         let quantity = line.quantity.units();
-        for (earliest, prospect) in earliest.iter_mut().zip(prospects(ws, candidates, item)) {
+        for (earliest, AtCandidate { prospect, .. }) in earliest.iter_mut().zip(prospects(ws, candidates, item)) {
             if prospect.available < quantity {
                 *earliest = prospect.otherwise.max(*earliest);
             }
@@ -233,40 +231,47 @@ fn earliest(ws: &mut WorkingSet, candidates: &[Candidate], lines: &[ReserveLine]
 }
 
 /// What of a SKU an order could get at each candidate.
-fn prospects<'a>(ws: &'a mut WorkingSet, candidates: &[Candidate], item: Index<ItemSlot>) -> &'a [Prospect] {
+fn prospects<'a>(ws: &'a mut WorkingSet, candidates: &[Candidate], item: Index<ItemSlot>) -> &'a [AtCandidate] {
     let of_tables = (ws.locations.version(), ws.items.version(), ws.stocks.version());
     let known = ws.choices.of_items.get(&item);
     if known.is_none_or(|known| known.of_tables != of_tables) {
-        let mut known = ws.choices.of_items.remove(&item).unwrap_or_default();
-        known.renew(ws, candidates, item);
-        ws.choices.of_items.insert(item, known);
+        let known = known.map_or(&[][..], |known| &known.at_candidates);
+        let renewed = candidates.iter().enumerate().map(|(at, candidate)| {
+            let known = known.get(at).filter(|known| known.is_current(ws, *candidate, item));
+            known.map_or_else(|| AtCandidate::of(ws, *candidate, item), |known| *known)
+        });
+        let at_candidates = renewed.collect();
+        let of_item = OfItem {
+            of_tables,
+            at_candidates,
+        };
+        ws.choices.of_items.insert(item, of_item);
     }
     let known = ws.choices.of_items.get(&item);
-    known.map_or(&[], |known| known.prospects.as_slice())
+    known.map_or(&[], |known| &known.at_candidates)
 }
 
-impl OfItem {
-    /// Works out anew what follows from rows that changed.
-    fn renew(&mut self, ws: &WorkingSet, candidates: &[Candidate], item: Index<ItemSlot>) {
-        let of_tables = (ws.locations.version(), ws.items.version(), ws.stocks.version());
-        self.of_tables = of_tables;
-        self.rows.resize(candidates.len(), None);
-        self.prospects.resize(candidates.len(), Prospect::NONE);
-        let of_item = ws.items.version_of(item);
-        let known = self.rows.iter_mut().zip(&mut self.prospects);
-        for (candidate, (row, known)) in candidates.iter().zip(known) {
-            let of_location = ws.locations.version_of(candidate.location);
-            let versions = |stock| (of_location, of_item, ws.stocks.version_of(stock));
-            // The candidates may be others, or stand in another order.
-            let is_of = |stock| ws.stock(stock).location == candidate.location;
-            if row.is_some_and(|(stock, of)| versions(stock) == of && is_of(stock)) {
-                continue;
-            }
-            let stock = ws.stocks.find(&(candidate.location, item));
-            *known = stock.map_or_else(|| unknown(*candidate), |stock| prospect(ws, *candidate, stock));
-            *row = stock.map(|stock| (stock, versions(stock)));
+impl AtCandidate {
+    fn of(ws: &WorkingSet, candidate: Candidate, item: Index<ItemSlot>) -> Self {
+        let stock = ws.stocks.find(&(candidate.location, item));
+        Self {
+            prospect: stock.map_or_else(|| unknown(candidate), |stock| prospect(ws, candidate, stock)),
+            of: stock.map(|stock| (stock, versions(ws, candidate, item, stock))),
         }
     }
+
+    /// Whether it is of this candidate, which may stand elsewhere among them than before, and of rows as they are.
+    fn is_current(&self, ws: &WorkingSet, candidate: Candidate, item: Index<ItemSlot>) -> bool {
+        self.of.is_some_and(|(stock, of)| {
+            ws.stock(stock).location == candidate.location && versions(ws, candidate, item, stock) == of
+        })
+    }
+}
+
+/// The versions of the rows that a prospect follows from.
+fn versions(ws: &WorkingSet, candidate: Candidate, item: Index<ItemSlot>, stock: Index<StockSlot>) -> Versions {
+    let of_location = ws.locations.version_of(candidate.location);
+    (of_location, ws.items.version_of(item), ws.stocks.version_of(stock))
 }
 
 /// All that can be said of what is not loaded, or not settled.

@@ -262,8 +262,8 @@ impl Runner {
         }
         // What comes now would overtake commands that were put back, or that the round puts back.
         let is_open = self.refills.is_empty() && self.deferred.is_empty();
-        let room = self.limits.round_commands_max.saturating_sub(commands.len());
-        let room = if is_open { room } else { 0 };
+        let size_max = if is_open { self.limits.round_commands_max } else { 0 };
+        let room = size_max.saturating_sub(commands.len());
         let mut latecomers = Late::new(&mut self.queue, &mut self.first_of_next, &self.clock, room);
         let round = CommandRound::open(now, commands, &mut latecomers).heard(self.news.is_heard());
         let Ran { now, commands, decided } = run(&self.store, &self.news, round).await;

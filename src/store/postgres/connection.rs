@@ -91,24 +91,39 @@ struct Answers {
 impl Answers {
     /// Waits for an answer. What is given up leaves the connection in the middle of something, so that it is only dropped.
     async fn wait<T>(&mut self, call: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
-        let silent = || sqlx::Error::Io(ErrorKind::TimedOut.into());
         if self.is_missing {
-            return Err(silent());
+            return Err(timed_out());
         }
         let Some(silence_max) = self.silence_max else {
             return call.await;
         };
-        let answered = tokio::time::timeout(silence_max, call).await;
-        self.is_missing = answered.is_err();
-        answered.unwrap_or_else(|_| Err(silent()))
+        let answered = within(silence_max, call).await;
+        self.is_missing = answered.as_ref().is_err_and(is_timed_out);
+        answered
     }
+}
+
+/// Waits for the server for so long.
+pub(super) async fn within<T>(
+    limit: Duration,
+    call: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, sqlx::Error> {
+    let answered = tokio::time::timeout(limit, call).await;
+    answered.unwrap_or_else(|_| Err(timed_out()))
+}
+
+fn timed_out() -> sqlx::Error {
+    sqlx::Error::Io(ErrorKind::TimedOut.into())
+}
+
+fn is_timed_out(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Io(error) if error.kind() == ErrorKind::TimedOut)
 }
 
 impl Connection {
     /// Connects to run rounds.
     pub(super) async fn connect(options: &PostgresOptions) -> Result<Self, StoreError> {
-        let connected = tokio::time::timeout(CONNECT_TIMEOUT, options.connect.connect()).await;
-        let connected = connected.unwrap_or_else(|_| Err(sqlx::Error::Io(ErrorKind::TimedOut.into())));
+        let connected = within(CONNECT_TIMEOUT, options.connect.connect()).await;
         let inner = connected.map_err(|error| classify("connect", &error))?;
         Ok(Self::of(Inner::Own(inner), options))
     }

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::super::StoreError;
-use super::connection::classify;
+use super::connection::{classify, within};
 
 /// Where rounds notify.
 const CHANNEL: &str = "holdfast";
@@ -91,8 +91,7 @@ async fn tell(options: PgConnectOptions, name: String, mut committed: watch::Rec
             let executed = sqlx::raw_sql(AssertSqlSafe(told.as_str())).execute(&mut opened);
             executed.await.map(|_| opened)
         };
-        let told = tokio::time::timeout(SILENCE_MAX, telling).await;
-        match told.unwrap_or_else(|_| Err(sqlx::Error::Io(ErrorKind::TimedOut.into()))) {
+        match within(SILENCE_MAX, telling).await {
             Ok(opened) => connection = Some(opened),
             Err(error) => {
                 tracing::debug!(%error, "other instances were not told of a commit: {error}");

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use holdfast::allocator::command::Command;
 use holdfast::allocator::decision::Answer;
 use holdfast::clock::{Clock, ManualClock, monotonic};
 use holdfast::domain::ids::LocationId;
-use holdfast::sequencer::runner::sequencer;
-use holdfast::sequencer::{Failure, Limits, Reply};
+use holdfast::sequencer::runner::{Halted, sequencer};
+use holdfast::sequencer::{Failure, Limits, Pending, Reply, Sequencer};
 use holdfast::store::Store;
 use holdfast::store::faulty::{Fault, FaultyStore};
 use holdfast::store::postgres::{PostgresOptions, PostgresStore};
 use sqlx::{Connection as _, PgConnection, Postgres, Transaction};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::conformance::tentative::minutes;
@@ -29,6 +29,38 @@ fn placed(reply: Result<Reply, Failure>) -> (i64, holdfast::domain::Instant) {
             (answer.order.sequence.0, answer.order.placed_at)
         }
         other => panic!("not accepted: {other:?}"),
+    }
+}
+
+/// A sequencer and the runners behind it.
+struct Rounds {
+    sequencer: Sequencer,
+    runners: Vec<JoinHandle<Result<(), Halted>>>,
+    stop: CancellationToken,
+}
+
+impl Rounds {
+    fn start(store: &Arc<dyn Store>, clock: &Arc<dyn Clock>) -> Self {
+        let stop = CancellationToken::new();
+        let (sequencer, runners) = sequencer(store, clock, Limits::default(), &stop);
+        let runners = runners.into_iter().map(|runner| tokio::spawn(runner.run()));
+        Self {
+            sequencer,
+            runners: runners.collect(),
+            stop,
+        }
+    }
+
+    /// Queues a command behind those before it.
+    async fn queue(&self, command: Command) -> Pending {
+        self.sequencer.enqueue(command).await.expect("it is queued")
+    }
+
+    async fn end(self) {
+        self.stop.cancel();
+        for runner in self.runners {
+            runner.await.expect("no runner panics").expect("it ends");
+        }
     }
 }
 
@@ -74,22 +106,18 @@ async fn latecomers_join(database: &TestDatabase, store: Box<dyn Store>, armed: 
     accepted(&*store, &catalog).await;
     accepted(&*store, &[receive("r1", &[("A", 2)])]).await;
     let shown = Arc::new(ManualClock::new(now()));
-    let (clock, stop) = (Arc::clone(&shown) as Arc<dyn Clock>, CancellationToken::new());
-    let (sequencer, runners) = sequencer(&store, &clock, Limits::default(), &stop);
-    let runners: Vec<_> = runners.into_iter().map(|runner| tokio::spawn(runner.run())).collect();
-    let call = |command: Command, wait: Option<Duration>| {
-        let (sequencer, deadline) = (sequencer.clone(), wait.map(|wait| monotonic() + wait));
-        tokio::spawn(async move { sequencer.submit(command, deadline).await })
-    };
+    let clock: Arc<dyn Clock> = shown.clone();
+    let rounds = Rounds::start(&store, &clock);
     let order = |id: &str, location: &LocationId| reserve_at(location.clone(), id, &[("A", 1)]);
 
     let (mut holder, mut watcher) = (database.connect().await, database.connect().await);
     let held = hold(&mut holder).await;
     armed.store(true, Ordering::SeqCst);
-    let mut calls = vec![call(order("o1", &place()), None)];
+    let mut calls = vec![rounds.queue(order("o1", &place())).await];
     waiting(&mut watcher, 1).await;
     shown.set(minutes(1));
-    let expired = call(order("o2", &place()), Some(Duration::from_millis(20)));
+    let (sequencer, o2) = (rounds.sequencer.clone(), order("o2", &place()));
+    let expired = tokio::spawn(async move { sequencer.submit(o2, Some(monotonic())).await });
     // What is behind one that cannot join does not join either.
     for command in [
         order("o3", &place()),
@@ -97,16 +125,13 @@ async fn latecomers_join(database: &TestDatabase, store: Box<dyn Store>, armed: 
         order("o5", &place()),
         cancel("o3", None, &[(1, 1)]),
     ] {
-        // In this order.
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        calls.push(call(command, None));
+        calls.push(rounds.queue(command).await);
     }
-    tokio::time::sleep(Duration::from_millis(20)).await;
     held.rollback().await.expect("it is given back");
 
     let mut replies = Vec::new();
     for called in calls {
-        replies.push(called.await.expect("no call panics"));
+        replies.push(called.reply().await);
     }
     let cancelled = replies.pop().expect("five replies");
     let orders: Vec<_> = replies.into_iter().map(placed).collect();
@@ -116,10 +141,7 @@ async fn latecomers_join(database: &TestDatabase, store: Box<dyn Store>, armed: 
     assert!(matches!(cancelled, Ok(Reply::Accepted(_))), "{cancelled:?}");
     let expired = expired.await.expect("no call panics");
     assert_eq!(expired.expect_err("it waited for too long"), Failure::DeadlinePassed);
-    stop.cancel();
-    for runner in runners {
-        runner.await.expect("no runner panics").expect("it ends");
-    }
+    rounds.end().await;
     store.close().await;
 }
 
@@ -137,19 +159,13 @@ async fn latecomers_do_not_overtake_what_was_put_back() {
         accepted(&*store, &[reserve_at(place(), &format!("o{number}"), &lines)]).await;
     }
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(now()));
-    let stop = CancellationToken::new();
-    let (sequencer, runners) = sequencer(&store, &clock, Limits::default(), &stop);
-    let runners: Vec<_> = runners.into_iter().map(|runner| tokio::spawn(runner.run())).collect();
-    let call = |command: Command| {
-        let sequencer = sequencer.clone();
-        tokio::spawn(async move { sequencer.submit(command, None).await })
-    };
+    let rounds = Rounds::start(&store, &clock);
     let (mut first, mut second) = (database.connect().await, database.connect().await);
     let mut watcher = database.connect().await;
     let held = hold(&mut first).await;
-    let receipt = call(receive("r1", &[("A", LONG_QUEUE + 1)]));
+    let receipt = rounds.queue(receive("r1", &[("A", LONG_QUEUE + 1)])).await;
     waiting(&mut watcher, 1).await;
-    let put_back = call(reserve_at(place(), "put-back", &[("A", 1)]));
+    let put_back = rounds.queue(reserve_at(place(), "put-back", &[("A", 1)])).await;
     // It has the lock between the round that cuts the refill and the one that goes on with it.
     let between = hold(&mut second);
     let (held_again, ()) = tokio::join!(between, async {
@@ -157,18 +173,11 @@ async fn latecomers_do_not_overtake_what_was_put_back() {
         held.rollback().await.expect("it is given back");
     });
     waiting(&mut watcher, 1).await;
-    let late = call(reserve_at(place(), "late", &[("A", 1)]));
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    let late = rounds.queue(reserve_at(place(), "late", &[("A", 1)])).await;
     held_again.rollback().await.expect("it is given back");
-    receipt.await.expect("no call panics").expect("it is accepted");
-    let (put_back, late) = (
-        put_back.await.expect("no call panics"),
-        late.await.expect("no call panics"),
-    );
+    receipt.reply().await.expect("it is accepted");
+    let (put_back, late) = (put_back.reply().await, late.reply().await);
     assert_eq!(placed(late).0, placed(put_back).0 + 1);
-    stop.cancel();
-    for runner in runners {
-        runner.await.expect("no runner panics").expect("it ends");
-    }
+    rounds.end().await;
     store.close().await;
 }
