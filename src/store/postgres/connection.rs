@@ -1,39 +1,34 @@
 //! One connection: how its transactions begin and end, how statements are run on it, and what their failures mean.
 
-use std::io::ErrorKind;
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
-use sqlx::{Arguments as _, ConnectOptions as _, Connection as _, Postgres, Row as _};
+use sqlx::{Arguments as _, Connection as _, Postgres, Row as _};
 
 use super::super::StoreError;
 use super::super::tables::Found;
 use super::super::tables::rows::Rows;
 use super::PostgresOptions;
+use super::answers::{Answers, connect};
 use super::rows::{NamedRows, PostgresRow, bind};
 
-/// Begins a round. What was left open by a failure is rolled back first. Settings are the transaction's own, so that a
-/// pooler may hand out a session anew for each. The plans find rows by indexes, whatever the tables held when they were made.
-const BEGIN_WRITING: &str = "ROLLBACK; BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
+/// Begins a round. Settings are the transaction's own, so that a pooler may hand out a session anew for each. The plans find
+/// rows by indexes, whatever the tables held when they were made.
+const BEGIN_WRITING: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
      SET LOCAL lock_timeout = '10s'; SET LOCAL statement_timeout = '60s'; \
      SET LOCAL idle_in_transaction_session_timeout = '60s'; SET LOCAL plan_cache_mode = force_generic_plan; \
      SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off";
 
 /// Begins a snapshot for reads that are short.
-const BEGIN_READING: &str = "ROLLBACK; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
+const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
      SET LOCAL statement_timeout = '60s'; SET LOCAL idle_in_transaction_session_timeout = '60s'";
 
 /// Begins a snapshot for reads that look at everything, and take what they take.
-const BEGIN_AUDIT: &str = "ROLLBACK; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
+const BEGIN_AUDIT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
      SET LOCAL idle_in_transaction_session_timeout = '60s'";
 
-/// How long a server may be silent: longer than it lets a statement run. One that was cut off without a sign, such as by a
-/// loss of power, would else be waited for until the operating system gives up, which takes a quarter of an hour.
-pub(super) const SILENCE_MAX: Duration = Duration::from_secs(75);
-/// How long to connect.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long to end a connection.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -44,7 +39,23 @@ const DIRECTORY: &str = "order_directory";
 #[derive(Debug)]
 enum Inner {
     Own(PgConnection),
-    Pooled(PoolConnection<Postgres>),
+    Pooled(Lent),
+}
+
+/// A connection of a pool, to which it goes back unless a transaction is open on it: whoever is lent it next would read
+/// what that one sees.
+#[derive(Debug)]
+struct Lent {
+    connection: PoolConnection<Postgres>,
+    is_open: bool,
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if self.is_open {
+            self.connection.close_on_drop();
+        }
+    }
 }
 
 impl Deref for Inner {
@@ -53,7 +64,7 @@ impl Deref for Inner {
     fn deref(&self) -> &PgConnection {
         match self {
             Self::Own(connection) => connection,
-            Self::Pooled(connection) => connection,
+            Self::Pooled(lent) => &lent.connection,
         }
     }
 }
@@ -62,119 +73,105 @@ impl DerefMut for Inner {
     fn deref_mut(&mut self) -> &mut PgConnection {
         match self {
             Self::Own(connection) => connection,
-            Self::Pooled(connection) => connection,
+            Self::Pooled(lent) => &mut lent.connection,
         }
     }
+}
+
+/// A transaction that is open, or may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Transaction {
+    None,
+    /// A snapshot.
+    Reading,
+    /// A round that has no lock yet.
+    Writing,
+    /// A round that has locked locations.
+    Locking,
 }
 
 /// A connection with a transaction.
 #[derive(Debug)]
 pub(super) struct Connection {
     inner: Inner,
-    is_writing: bool,
-    /// Whether the transaction has locked locations.
-    is_locking: bool,
+    transaction: Transaction,
     /// Whether statements are kept prepared on the session: not through a pooler that changes sessions.
     is_persistent: bool,
     answers: Answers,
 }
 
-/// How long answers are waited for.
-#[derive(Debug)]
-struct Answers {
-    /// `None` for as long as it takes.
-    silence_max: Option<Duration>,
-    /// Whether one did not come: the connection is of no more use.
-    is_missing: bool,
-}
-
-impl Answers {
-    /// Waits for an answer. What is given up leaves the connection in the middle of something, so that it is only dropped.
-    async fn wait<T>(&mut self, call: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
-        if self.is_missing {
-            return Err(timed_out());
-        }
-        let Some(silence_max) = self.silence_max else {
-            return call.await;
-        };
-        let answered = within(silence_max, call).await;
-        self.is_missing = answered.as_ref().is_err_and(is_timed_out);
-        answered
-    }
-}
-
-/// Waits for the server for so long.
-pub(super) async fn within<T>(
-    limit: Duration,
-    call: impl Future<Output = Result<T, sqlx::Error>>,
-) -> Result<T, sqlx::Error> {
-    let answered = tokio::time::timeout(limit, call).await;
-    answered.unwrap_or_else(|_| Err(timed_out()))
-}
-
-fn timed_out() -> sqlx::Error {
-    sqlx::Error::Io(ErrorKind::TimedOut.into())
-}
-
-fn is_timed_out(error: &sqlx::Error) -> bool {
-    matches!(error, sqlx::Error::Io(error) if error.kind() == ErrorKind::TimedOut)
-}
-
 impl Connection {
     /// Connects to run rounds.
     pub(super) async fn connect(options: &PostgresOptions) -> Result<Self, StoreError> {
-        let connected = within(CONNECT_TIMEOUT, options.connect.connect()).await;
-        let inner = connected.map_err(|error| classify("connect", &error))?;
+        let inner = connect(options).await?;
         Ok(Self::of(Inner::Own(inner), options))
     }
 
     /// Reads on a connection of a pool.
     pub(super) fn pooled(inner: PoolConnection<Postgres>, options: &PostgresOptions) -> Self {
-        Self::of(Inner::Pooled(inner), options)
+        let lent = Lent {
+            connection: inner,
+            is_open: false,
+        };
+        Self::of(Inner::Pooled(lent), options)
     }
 
     fn of(inner: Inner, options: &PostgresOptions) -> Self {
         Self {
             inner,
-            is_writing: false,
-            is_locking: false,
+            transaction: Transaction::None,
             is_persistent: options.is_persistent,
-            answers: Answers {
-                silence_max: Some(options.silence_max),
-                is_missing: false,
-            },
+            answers: Answers::within(options.silence_max),
         }
     }
 
     /// Whether locations are to be locked.
     pub(super) fn is_writing(&self) -> bool {
-        self.is_writing
+        matches!(self.transaction, Transaction::Writing | Transaction::Locking)
     }
 
     /// Whether the transaction has locked locations before; from now on it has.
     pub(super) fn is_locking(&mut self) -> bool {
-        std::mem::replace(&mut self.is_locking, true)
+        std::mem::replace(&mut self.transaction, Transaction::Locking) == Transaction::Locking
     }
 
     /// Begins a round.
     pub(super) async fn begin_writing(&mut self) -> Result<(), StoreError> {
-        self.is_writing = true;
-        self.is_locking = false;
-        self.run("begin_writing", BEGIN_WRITING).await
+        self.begin(Transaction::Writing, "begin_writing", BEGIN_WRITING).await
     }
 
     /// Begins a snapshot for reads that are short.
     pub(super) async fn begin_reading(&mut self) -> Result<(), StoreError> {
-        self.is_writing = false;
-        self.run("begin_reading", BEGIN_READING).await
+        self.begin(Transaction::Reading, "begin_reading", BEGIN_READING).await
     }
 
     /// Begins a snapshot for reads that look at everything.
     pub(super) async fn begin_audit(&mut self) -> Result<(), StoreError> {
-        self.is_writing = false;
-        self.run("begin_audit", BEGIN_AUDIT).await?;
-        self.answers.silence_max = None;
+        self.begin(Transaction::Reading, "begin_audit", BEGIN_AUDIT).await?;
+        self.answers.be_patient();
         Ok(())
+    }
+
+    /// Begins a transaction. One that was left open, because its caller went away or it failed, is rolled back first; without
+    /// one the server would log a warning at each.
+    async fn begin(
+        &mut self,
+        begun: Transaction,
+        name: &'static str,
+        statements: &'static str,
+    ) -> Result<(), StoreError> {
+        if self.transaction != Transaction::None {
+            self.roll_back().await?;
+        }
+        self.enter(begun);
+        self.run(name, statements).await
+    }
+
+    fn enter(&mut self, transaction: Transaction) {
+        self.transaction = transaction;
+        if let Inner::Pooled(lent) = &mut self.inner {
+            lent.is_open = transaction != Transaction::None;
+        }
     }
 
     /// Commits. Unless the server says that it did not, the outcome of a failure is not known, and the connection is of no
@@ -182,7 +179,10 @@ impl Connection {
     pub(super) async fn commit(&mut self) -> Result<(), StoreError> {
         let committed = sqlx::raw_sql("COMMIT").execute(&mut *self.inner);
         match self.answers.wait(committed).await {
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                self.enter(Transaction::None);
+                Ok(())
+            }
             Err(error) if says_not_committed(&error) => Err(classify("commit", &error)),
             Err(error) => Err(StoreError::CommitUnknown(error.to_string())),
         }
@@ -190,7 +190,9 @@ impl Connection {
 
     /// Rolls back.
     pub(super) async fn roll_back(&mut self) -> Result<(), StoreError> {
-        self.run("rollback", "ROLLBACK").await
+        self.run("rollback", "ROLLBACK").await?;
+        self.enter(Transaction::None);
+        Ok(())
     }
 
     async fn run(&mut self, name: &'static str, statements: &'static str) -> Result<(), StoreError> {
@@ -276,15 +278,13 @@ impl Connection {
         found.map_err(|error| classify(statement, &error))
     }
 
-    /// Ends the connection. One that nobody answers on is dropped.
+    /// Ends a connection of its own. One that nobody answers on is dropped, and one of a pool is the pool's.
     pub(super) async fn close(self) {
-        let is_missing = self.answers.is_missing;
-        match self.inner {
-            // Not back to its pool.
-            Inner::Pooled(connection) if is_missing => drop(connection.detach()),
-            Inner::Own(connection) if is_missing => drop(connection),
-            Inner::Own(connection) => drop(tokio::time::timeout(CLOSE_TIMEOUT, connection.close()).await),
-            Inner::Pooled(connection) => drop(tokio::time::timeout(CLOSE_TIMEOUT, connection.close()).await),
+        let is_missing = self.answers.is_missing();
+        if let Inner::Own(connection) = self.inner
+            && !is_missing
+        {
+            drop(tokio::time::timeout(CLOSE_TIMEOUT, connection.close()).await);
         }
     }
 }

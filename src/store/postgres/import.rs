@@ -1,11 +1,12 @@
 //! Takes whole tables in, from a copy of another database.
 
 use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _};
+use sqlx::{AssertSqlSafe, Connection as _, Row as _};
 
 use super::super::StoreError;
 use super::super::copy::{Progress, Table};
 use super::PostgresOptions;
+use super::answers::connect;
 use super::connection::classify;
 
 /// A new database has an epoch of its own, which the copy takes away: without one it is not served.
@@ -35,8 +36,7 @@ pub(in crate::store) struct Import(PgConnection);
 impl Import {
     /// Connects as whoever may make tables.
     pub(in crate::store) async fn connect(options: &PostgresOptions) -> Result<Self, StoreError> {
-        let connected = options.connect.connect().await;
-        connected.map(Self).map_err(|error| classify("connect", &error))
+        connect(options).await.map(Self)
     }
 
     /// How far a copy is that was begun.

@@ -15,7 +15,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::super::StoreError;
-use super::connection::{classify, within};
+use super::answers::within;
+use super::connection::classify;
 
 /// Where rounds notify.
 const CHANNEL: &str = "holdfast";

@@ -37,6 +37,7 @@ use connection::Connection;
 pub(super) use import::Import;
 use listener::Nudges;
 
+mod answers;
 mod apply;
 mod check;
 mod connection;
@@ -83,7 +84,7 @@ impl PostgresStore {
     /// # Errors
     /// It cannot be reached, has tables of a newer version, or refuses.
     pub async fn migrate(options: &PostgresOptions) -> Result<(), StoreError> {
-        open::migrate(&options.connect).await
+        open::migrate(options).await
     }
 
     /// Opens a database whose tables are up to date.
@@ -91,7 +92,7 @@ impl PostgresStore {
     /// # Errors
     /// It cannot be reached, has other tables than this version knows, or settings that could lose orders.
     pub async fn open(options: &PostgresOptions) -> Result<Self, StoreError> {
-        let epoch = open::check(&options.connect).await?;
+        let epoch = open::check(options).await?;
         Ok(Self::of_epoch(options, epoch))
     }
 
@@ -188,15 +189,9 @@ macro_rules! read {
             }
             Err(error) => Err(error),
         };
-        match (read, snapshot.roll_back().await) {
-            (Ok(read), Ok(())) => Ok(read),
-            (Err(error), Ok(())) => Err(error),
-            (read, Err(_)) => {
-                // A connection that is of no more use does not go back to the pool.
-                snapshot.close().await;
-                read
-            }
-        }
+        // A connection on which that fails does not go back to the pool.
+        drop(snapshot.roll_back().await);
+        read
     }};
 }
 
@@ -350,7 +345,7 @@ impl Store for PostgresStore {
     }
 
     async fn renew_epoch(&self) -> Result<(), StoreError> {
-        open::renew_epoch(&self.options.connect).await
+        open::renew_epoch(&self.options).await
     }
 
     async fn pending_refills(&self) -> Result<Vec<ContinueRefill>, StoreError> {
@@ -378,7 +373,7 @@ impl Store for PostgresStore {
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
-        self.prober.ready(&self.options.connect).await
+        self.prober.ready(&self.options).await
     }
 
     async fn close(&self) {

@@ -3,12 +3,14 @@
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use sqlx::Connection as _;
+use sqlx::Row as _;
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{ConnectOptions as _, Row as _};
+use sqlx::postgres::PgConnection;
 use tokio::sync::Mutex;
 
 use super::super::StoreError;
+use super::PostgresOptions;
+use super::answers::{connect, in_time};
 use super::connection::classify;
 use super::import;
 
@@ -16,6 +18,12 @@ static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// The oldest version that is known to work.
 const VERSION_OLDEST: i32 = 150_000;
+
+const BEGIN: &str = "-- begin
+BEGIN";
+
+const COMMIT: &str = "-- commit
+COMMIT";
 
 const SETTINGS: &str = "-- settings
 SELECT current_setting('server_version_num')::int4, current_setting('fsync'), current_setting('full_page_writes'),
@@ -37,7 +45,7 @@ SELECT epoch FROM meta";
 ///
 /// # Errors
 /// The database cannot be reached, has tables of a newer version, or refuses.
-pub(super) async fn migrate(options: &PgConnectOptions) -> Result<(), StoreError> {
+pub(super) async fn migrate(options: &PostgresOptions) -> Result<(), StoreError> {
     let mut connection = connect(options).await?;
     let migrated = MIGRATIONS.run(&mut connection).await.map_err(|error| {
         StoreError::Storage(if let MigrateError::VersionMissing(version) = error {
@@ -47,25 +55,31 @@ pub(super) async fn migrate(options: &PgConnectOptions) -> Result<(), StoreError
         })
     });
     migrated?;
-    put_epoch(connection, DRAW_EPOCH).await
+    put_epoch(connection, options, DRAW_EPOCH).await
 }
 
 /// Gives the database another epoch.
 ///
 /// # Errors
 /// The database cannot be reached or written.
-pub(super) async fn renew_epoch(options: &PgConnectOptions) -> Result<(), StoreError> {
-    put_epoch(connect(options).await?, PUT_EPOCH).await
+pub(super) async fn renew_epoch(options: &PostgresOptions) -> Result<(), StoreError> {
+    put_epoch(connect(options).await?, options, PUT_EPOCH).await
 }
 
-async fn put_epoch(mut connection: PgConnection, statement: &'static str) -> Result<(), StoreError> {
+async fn put_epoch(
+    mut connection: PgConnection,
+    options: &PostgresOptions,
+    statement: &'static str,
+) -> Result<(), StoreError> {
     let drawn: i64 = StdRng::from_os_rng().random_range(1..=i64::MAX);
-    begin(&mut connection).await?;
-    let query = sqlx::query(statement).persistent(false).bind(drawn);
-    let drawn = query.execute(&mut connection).await;
-    drawn.map_err(|error| classify(statement, &error))?;
-    let committed = sqlx::raw_sql("COMMIT").execute(&mut connection).await;
-    committed.map_err(|error| classify("commit", &error))?;
+    let put = async {
+        run(&mut connection, BEGIN).await?;
+        let query = sqlx::query(statement).persistent(false).bind(drawn);
+        let drawn = query.execute(&mut connection).await;
+        drawn.map_err(|error| classify(statement, &error))?;
+        run(&mut connection, COMMIT).await
+    };
+    in_time(options, put).await?;
     drop(connection.close().await);
     Ok(())
 }
@@ -74,33 +88,43 @@ async fn put_epoch(mut connection: PgConnection, statement: &'static str) -> Res
 ///
 /// # Errors
 /// The database cannot be reached, is unsafe, only reads, or has other tables than this version knows.
-pub(super) async fn check(options: &PgConnectOptions) -> Result<u64, StoreError> {
+pub(super) async fn check(options: &PostgresOptions) -> Result<u64, StoreError> {
     let mut connection = connect(options).await?;
-    // One transaction: a pooler may hand out another session after each, and a statement is prepared before it is run.
-    begin(&mut connection).await?;
-    check_again(&mut connection).await?;
-    if import::is_marked(&mut connection).await? {
-        return Err(StoreError::Storage(
-            "a copy into the database is not finished: run `holdfast copy` again".to_owned(),
-        ));
-    }
-    let row = sqlx::query(LOAD_EPOCH)
-        .persistent(false)
-        .fetch_optional(&mut connection)
-        .await;
-    let row = row.map_err(|error| classify(LOAD_EPOCH, &error))?;
-    let epoch = row.and_then(|row| row.try_get::<i64, _>(0).ok());
+    let epoch = in_time(options, find_epoch(&mut connection)).await?;
     drop(connection.close().await);
     epoch
         .and_then(|epoch| u64::try_from(epoch).ok())
         .ok_or_else(|| StoreError::Storage("the database has no epoch: run `holdfast migrate`".to_owned()))
 }
 
+/// The epoch of a database that is checked. All of it is one transaction: a pooler may hand out another session after each,
+/// and a statement is prepared before it is run.
+async fn find_epoch(connection: &mut PgConnection) -> Result<Option<i64>, StoreError> {
+    run(connection, BEGIN).await?;
+    check_in_tx(connection).await?;
+    if import::is_marked(connection).await? {
+        return Err(StoreError::Storage(
+            "a copy into the database is not finished: run `holdfast copy` again".to_owned(),
+        ));
+    }
+    let query = sqlx::query(LOAD_EPOCH).persistent(false);
+    let row = query.fetch_optional(&mut *connection).await;
+    let row = row.map_err(|error| classify(LOAD_EPOCH, &error))?;
+    run(connection, COMMIT).await?;
+    Ok(row.and_then(|row| row.try_get(0).ok()))
+}
+
 /// Checks a database that was checked before: it may have become another one since.
 ///
 /// # Errors
 /// As for [`check`].
-pub(super) async fn check_again(connection: &mut PgConnection) -> Result<(), StoreError> {
+async fn check_again(connection: &mut PgConnection) -> Result<(), StoreError> {
+    run(connection, BEGIN).await?;
+    check_in_tx(connection).await?;
+    run(connection, COMMIT).await
+}
+
+async fn check_in_tx(connection: &mut PgConnection) -> Result<(), StoreError> {
     check_settings(connection).await?;
     check_tables(connection).await
 }
@@ -114,17 +138,17 @@ impl Prober {
     ///
     /// # Errors
     /// As for [`check`].
-    pub(super) async fn ready(&self, options: &PgConnectOptions) -> Result<(), StoreError> {
+    pub(super) async fn ready(&self, options: &PostgresOptions) -> Result<(), StoreError> {
         let mut prober = self.0.lock().await;
         // The connection is kept only when it answered. One that was ended since is no sign that the next one would be.
         if let Some(mut connection) = prober.take()
-            && check_again(&mut connection).await.is_ok()
+            && in_time(options, check_again(&mut connection)).await.is_ok()
         {
             *prober = Some(connection);
             return Ok(());
         }
         let mut connection = connect(options).await?;
-        check_again(&mut connection).await?;
+        in_time(options, check_again(&mut connection)).await?;
         *prober = Some(connection);
         Ok(())
     }
@@ -137,13 +161,10 @@ impl Prober {
     }
 }
 
-pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, StoreError> {
-    options.connect().await.map_err(|error| classify("connect", &error))
-}
-
-async fn begin(connection: &mut PgConnection) -> Result<(), StoreError> {
-    let begun = sqlx::raw_sql("BEGIN").execute(connection).await;
-    begun.map(|_| ()).map_err(|error| classify("begin", &error))
+/// Runs a statement without parameters.
+async fn run(connection: &mut PgConnection, statement: &'static str) -> Result<(), StoreError> {
+    let ran = sqlx::raw_sql(statement).execute(connection).await;
+    ran.map(|_| ()).map_err(|error| classify(statement, &error))
 }
 
 /// Refuses settings under which an acknowledged order could be lost.

@@ -2,6 +2,7 @@
 
 mod failures;
 mod late;
+mod log;
 mod partitions;
 mod readiness;
 mod refusals;

@@ -1,10 +1,12 @@
 //! A server says that it is not ready while its database cannot take rounds, and serves again by itself.
 
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
 use holdfast::sequencer::Limits;
 use holdfast::store::Store;
+use holdfast::store::postgres::{PostgresOptions, PostgresStore};
 use sqlx::AssertSqlSafe;
 use tonic::Streaming;
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -12,7 +14,8 @@ use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
 use crate::support::databases::Database;
-use crate::support::postgres::{Postgres, open};
+use crate::support::pooler::Pooler;
+use crate::support::postgres::{Postgres, open, open_at};
 use crate::support::shop::{Shop, W1, item, location};
 
 /// How long a change may take to be said.
@@ -70,6 +73,41 @@ async fn a_store_is_ready_while_it_can_write_and_knows_the_tables() {
     administer(&database, "DELETE FROM _sqlx_migrations WHERE version = 9001").await;
     assert_eq!(said().await, Ok(()));
     store.close().await;
+}
+
+/// Sessions go round between those that ask and those that read.
+#[tokio::test]
+async fn a_store_behind_a_pooler_is_ready_whatever_its_sessions_do() {
+    let database = Postgres::database();
+    open(&database).await.close().await;
+    let pooler = Pooler::start(&database);
+    let (asked, read) = (open_at(&pooler.url()).await, open_at(&pooler.url()).await);
+    let place = crate::conformance::warehouse::place();
+    for _ in 0..100 {
+        let (ready, last, listed) = tokio::join!(asked.ready(), read.last_event(&place), read.logs());
+        assert_eq!(ready.map_err(|error| error.to_string()), Ok(()));
+        assert_eq!(last.expect("it is read"), None);
+        assert_eq!(listed.expect("they are read"), []);
+    }
+    asked.close().await;
+    read.close().await;
+}
+
+/// A server that takes connections and says nothing, as one that was cut off without a sign.
+#[tokio::test]
+async fn a_silent_server_is_given_up_at_the_start() {
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = silent.local_addr().expect("it is bound");
+    let options = PostgresOptions::new(&format!("postgres://holdfast@{address}/holdfast"));
+    let mut options = options.expect("the URL is one");
+    options.silence_max = Duration::from_millis(50);
+    for refused in [
+        PostgresStore::open(&options).await.err(),
+        PostgresStore::migrate(&options).await.err(),
+    ] {
+        let refused = refused.expect("nobody answers").to_string();
+        assert!(refused.contains("connect: "), "{refused}");
+    }
 }
 
 async fn next(stream: &mut Streaming<HealthCheckResponse>) -> ServingStatus {
