@@ -30,7 +30,9 @@ impl Cluster {
     pub(crate) fn start() -> Self {
         // Its owner must be able to enter the directory, and a socket's path is short.
         let directory = std::env::temp_dir().join(format!("holdfast-streams.{}", std::process::id()));
-        let url = postgres("start", &directory).trim().to_owned();
+        let url = postgres("start", &directory, Some(std::process::id()))
+            .trim()
+            .to_owned();
         Self { directory, url }
     }
 
@@ -51,14 +53,15 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        postgres("stop", &self.directory);
+        postgres("stop", &self.directory, None);
         drop(std::fs::remove_dir_all(&self.directory));
     }
 }
 
-fn postgres(what: &str, directory: &Path) -> String {
+fn postgres(what: &str, directory: &Path, owner: Option<u32>) -> String {
     let mut script = Command::new("scripts/postgres");
-    let said = script.arg(what).arg(directory).stderr(Stdio::inherit()).output();
+    script.arg(what).arg(directory).args(owner.map(|id| id.to_string()));
+    let said = script.stderr(Stdio::inherit()).output();
     String::from_utf8(said.expect("scripts/postgres runs").stdout).expect("a URL")
 }
 

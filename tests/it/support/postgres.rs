@@ -173,7 +173,12 @@ impl Fragile {
     pub(crate) fn start_again(&self) {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/postgres");
         for _ in 0..RESTARTS_MAX {
-            let output = output_of(Command::new(&script).arg("start").arg(self.0.directory.path()));
+            let mut start = Command::new(&script);
+            start
+                .arg("start")
+                .arg(self.0.directory.path())
+                .arg(std::process::id().to_string());
+            let output = output_of(&mut start);
             if output.status.success() {
                 assert_eq!(text(&output).trim(), self.0.url, "it starts where it was");
                 return;
@@ -230,21 +235,27 @@ struct OwnCluster {
 impl OwnCluster {
     fn start() -> Self {
         let directory = tempfile::tempdir().expect("a directory for the cluster can be made");
-        let url = cluster_script("start", directory.path());
+        let url = start_for(directory.path(), std::process::id());
         Self { url, directory }
     }
 }
 
 impl Drop for OwnCluster {
     fn drop(&mut self) {
-        cluster_script("stop", self.directory.path());
+        cluster_script("stop", self.directory.path(), None);
     }
 }
 
+/// Starts a cluster that ends with a process, and answers its URL.
+pub(crate) fn start_for(directory: &Path, owner: u32) -> String {
+    cluster_script("start", directory, Some(owner))
+}
+
 /// Runs `scripts/postgres` and answers with what it printed.
-fn cluster_script(task: &str, directory: &Path) -> String {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/postgres");
-    let output = output_of(Command::new(script).arg(task).arg(directory));
+fn cluster_script(task: &str, directory: &Path, owner: Option<u32>) -> String {
+    let mut script = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/postgres"));
+    script.arg(task).arg(directory).args(owner.map(|id| id.to_string()));
+    let output = output_of(&mut script);
     assert!(
         output.status.success(),
         "scripts/postgres {task} failed: {}",
