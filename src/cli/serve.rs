@@ -16,6 +16,7 @@ use super::prune::prune_all;
 use super::zones;
 use crate::clock::SystemClock;
 use crate::config::{Keep, ServeArgs, ServeConfig};
+use crate::sequencer::hush_expected_panics;
 use crate::server;
 use crate::store::Store;
 
@@ -50,6 +51,7 @@ fn runtime(threads: usize) -> anyhow::Result<Runtime> {
 async fn serve(config: ServeConfig) -> anyhow::Result<()> {
     // Before anything runs that must be ended in order.
     let signals = Signals::new()?;
+    hush_expected_panics();
     let place = config.database.place();
     let store = database::open(&config.database).await?;
     let running = server::start(Arc::clone(&store), Arc::new(SystemClock), config.server).await?;

@@ -23,6 +23,7 @@
 mod estimates;
 mod late;
 pub mod news;
+mod panics;
 pub mod queue;
 mod refills;
 mod reply;
@@ -30,4 +31,5 @@ pub mod round;
 pub mod runner;
 mod sweep;
 
+pub use panics::hush_expected as hush_expected_panics;
 pub use queue::{Failure, Limits, Pending, Reply, Sequencer};

@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt::Debug;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::news::Appended;
+use super::panics;
 use super::queue::Failure;
 use crate::allocator::command::{Command, ContinueRefill, Reestimate};
 use crate::allocator::decision::{Answer, Decision};
@@ -248,7 +248,7 @@ impl Round for CommandRound<'_> {
             if matches!(outcome, Some(Outcome::Panicked(_))) {
                 continue;
             }
-            match catch_unwind(AssertUnwindSafe(|| (self.decide)(ws, command))) {
+            match panics::caught(missing, || (self.decide)(ws, command)) {
                 // Nothing is decided any more, but what the other commands miss is to be loaded with it: otherwise a
                 // round would be loaded as often as it has commands that miss something.
                 Ok(Decision::Missing) => missing = true,
@@ -260,7 +260,7 @@ impl Round for CommandRound<'_> {
                 Err(_) if missing || !ws.missing.is_empty() => missing = true,
                 // What it changed before it panicked must not be written: load again and leave it out.
                 Err(panic) => {
-                    *outcome = Some(Outcome::Panicked(panic_message(panic.as_ref())));
+                    *outcome = Some(Outcome::Panicked(panics::message(panic.as_ref())));
                     return Verdict::Again;
                 }
             }
@@ -284,10 +284,4 @@ impl Round for CommandRound<'_> {
             Verdict::Abandon
         }
     }
-}
-
-fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "a panic without a message".to_owned())
 }
