@@ -41,7 +41,11 @@ fn locations_of(ws: &mut WorkingSet, command: &Command) -> BTreeSet<Index<Locati
     }
     let of_order = |id: &OrderId| ws.order_of(id).map(|slot| slot.location);
     let location = match command {
-        Command::Reserve(c) => of_order(&c.order_id).or_else(|| ws.locations.find(c.location_id.as_ref()?)),
+        // Of an order that was placed elsewhere nothing is decided there, and nobody need have its lock.
+        Command::Reserve(c) => match &c.location_id {
+            Some(asked) => ws.locations.find(asked),
+            None => of_order(&c.order_id),
+        },
         Command::Confirm(order_id) => of_order(order_id),
         Command::Cancel(c) => of_order(&c.order_id),
         Command::AcknowledgeRelease(c) => of_order(&c.order_id),

@@ -8,17 +8,20 @@ use holdfast::allocator::working_set::WorkingSet;
 use holdfast::domain::Instant;
 use holdfast::domain::ids::{LocationId, OrderId};
 use holdfast::domain::order::OrderState;
+use holdfast::domain::rejection::Rejection;
 use holdfast::sequencer::round::Outcome;
 use holdfast::store::{Round, Store, Verdict};
 
 use super::warehouse::{
-    accepted, counters, look, now, order_id, place, put_item, put_location, put_location_at, receive, reserve, run_at,
+    accepted, counters, look, now, order_id, place, put_item, put_location, put_location_at, receive, reserve,
+    reserve_at, run_at,
 };
 
 super::on_every_store! { tentative:
     a_tentative_order_lapses_for_whoever_comes_next
     a_reader_that_knew_of_no_payment_hears_of_one
     a_confirmed_order_stays_confirmed
+    a_reused_id_lets_lapse_what_is_due_where_it_is_asked_for
     an_order_that_names_no_location_goes_where_the_units_are
 }
 
@@ -123,6 +126,38 @@ pub(crate) async fn a_confirmed_order_stays_confirmed(store: &dyn Store) {
     assert_eq!(
         (seen[1].0.state, seen[1].0.confirmed_at),
         (OrderState::Waiting, Some(minutes(5)))
+    );
+}
+
+/// The id of an order that is placed elsewhere is refused where it is asked for: that location's lapses come first, and the
+/// other one is left alone, whose lock nobody needs for that.
+pub(crate) async fn a_reused_id_lets_lapse_what_is_due_where_it_is_asked_for(store: &dyn Store) {
+    set_up(store).await;
+    let elsewhere = LocationId::parse("elsewhere").expect("an id");
+    accepted(store, &[put_location_at(elsewhere.clone())]).await;
+    let Command::Reserve(mut there) = tentative("o3", &[("A", 1)], minutes(10)) else {
+        panic!("an order is reserved")
+    };
+    there.location_id = Some(elsewhere.clone());
+    let placed = [
+        tentative("o1", &[("A", 1)], minutes(10)),
+        reserve("o2", &[("A", 1)]),
+        Command::Reserve(there),
+    ];
+    accepted(store, &placed).await;
+    let outcomes = run_at(store, minutes(11), &[reserve_at(elsewhere, "o2", &[("A", 1)])]).await;
+    let is_reused = |outcome: &Outcome| {
+        matches!(
+            outcome,
+            Outcome::Decided(Decision::Rejected(Rejection::IdReused { .. }))
+        )
+    };
+    assert!(outcomes.iter().all(is_reused), "{outcomes:?}");
+    let orders = look(store, &["o1", "o2", "o3"], &[]).await.orders;
+    let states: Vec<_> = orders.iter().map(|(order, ..)| order.state).collect();
+    assert_eq!(
+        states,
+        [OrderState::Tentative, OrderState::Released, OrderState::Cancelled]
     );
 }
 

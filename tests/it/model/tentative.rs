@@ -22,7 +22,7 @@ impl Model {
                     let active = self.warehouses.iter().filter(|(_, warehouse)| warehouse.config.active);
                     return active.map(|(id, _)| id.clone()).collect();
                 }
-                (placed, asked) => placed.or_else(|| asked.clone()),
+                (placed, asked) => asked.clone().or(placed),
             },
             Command::Confirm(id) => of_order(id),
             Command::Cancel(c) => of_order(&c.order_id),
