@@ -4,8 +4,8 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use sqlx::ConnectOptions as _;
 use sqlx::postgres::PgConnection;
+use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::super::StoreError;
 use super::PostgresOptions;
@@ -15,6 +15,9 @@ use super::connection::classify;
 pub(super) const SILENCE_MAX: Duration = Duration::from_secs(75);
 /// How long to connect.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long to end a connection.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What is waited for on one connection.
 #[derive(Debug)]
@@ -68,6 +71,11 @@ impl Answers {
 pub(super) async fn connect(options: &PostgresOptions) -> Result<PgConnection, StoreError> {
     let connected = within(CONNECT_TIMEOUT.min(options.silence_max), options.connect.connect()).await;
     connected.map_err(|error| classify("connect", &error))
+}
+
+/// Ends a connection with a word to the server.
+pub(super) async fn end(connection: PgConnection) {
+    drop(tokio::time::timeout(CLOSE_TIMEOUT, connection.close()).await);
 }
 
 /// Runs a few statements whose answers come soon.

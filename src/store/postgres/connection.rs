@@ -1,18 +1,19 @@
 //! One connection: how its transactions begin and end, how statements are run on it, and what their failures mean.
 
 use std::ops::{Deref, DerefMut};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
-use sqlx::{Arguments as _, Connection as _, Postgres, Row as _};
+use sqlx::{Arguments as _, Postgres, Row as _};
 
 use super::super::StoreError;
 use super::super::tables::Found;
 use super::super::tables::rows::Rows;
 use super::PostgresOptions;
-use super::answers::{Answers, connect};
+use super::answers::{Answers, connect, end};
 use super::rows::{NamedRows, PostgresRow, bind};
+use crate::clock::monotonic;
 
 /// Begins a round. Settings are the transaction's own, so that a pooler may hand out a session anew for each. The plans find
 /// rows by indexes, whatever the tables held when they were made.
@@ -29,9 +30,9 @@ const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
 const BEGIN_AUDIT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
      SET LOCAL idle_in_transaction_session_timeout = '60s'";
 
-/// How long to end a connection.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
-
+/// Plans are for tables of the size that they had when they were made. Whoever was asked first while they were nearly empty
+/// would read all of an index in each round, long after they have grown, until the server happens to analyze them.
+const PLANS_MAX_AGE: Duration = Duration::from_secs(10);
 /// The table that makes an order's id unique across locations, and what the names of its partitions begin with.
 const DIRECTORY: &str = "order_directory";
 
@@ -94,6 +95,8 @@ enum Transaction {
 #[derive(Debug)]
 pub(super) struct Connection {
     inner: Inner,
+    /// Since when statements are planned for the tables as they are.
+    planned_at: Instant,
     transaction: Transaction,
     /// Whether statements are kept prepared on the session: not through a pooler that changes sessions.
     is_persistent: bool,
@@ -119,6 +122,7 @@ impl Connection {
     fn of(inner: Inner, options: &PostgresOptions) -> Self {
         Self {
             inner,
+            planned_at: monotonic(),
             transaction: Transaction::None,
             is_persistent: options.is_persistent,
             answers: Answers::within(options.silence_max),
@@ -133,6 +137,15 @@ impl Connection {
     /// Whether the transaction has locked locations before; from now on it has.
     pub(super) fn is_locking(&mut self) -> bool {
         std::mem::replace(&mut self.transaction, Transaction::Locking) == Transaction::Locking
+    }
+
+    /// Has statements planned anew, if that is long ago.
+    pub(super) async fn renew_plans(&mut self) -> Result<(), StoreError> {
+        if self.is_persistent && monotonic().duration_since(self.planned_at) > PLANS_MAX_AGE {
+            self.run("discard_plans", "DISCARD PLANS").await?;
+            self.planned_at = monotonic();
+        }
+        Ok(())
     }
 
     /// Begins a round.
@@ -284,7 +297,7 @@ impl Connection {
         if let Inner::Own(connection) = self.inner
             && !is_missing
         {
-            drop(tokio::time::timeout(CLOSE_TIMEOUT, connection.close()).await);
+            end(connection).await;
         }
     }
 }

@@ -153,6 +153,7 @@ impl PostgresStore {
         }
         let Writer { connection, kept } = writer;
         let connection = connection.as_mut().expect("it was just made");
+        connection.renew_plans().await?;
         connection.begin_writing().await?;
         match run_in_tx(connection, &self.configs, kept, round).await? {
             // What a repeat answers was committed, perhaps by somebody who was never told so, as when its standby was away:

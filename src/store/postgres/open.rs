@@ -2,7 +2,6 @@
 
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
-use sqlx::Connection as _;
 use sqlx::Row as _;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::PgConnection;
@@ -10,7 +9,7 @@ use tokio::sync::Mutex;
 
 use super::super::StoreError;
 use super::PostgresOptions;
-use super::answers::{connect, in_time};
+use super::answers::{connect, end, in_time};
 use super::connection::classify;
 use super::import;
 
@@ -79,9 +78,9 @@ async fn put_epoch(
         drawn.map_err(|error| classify(statement, &error))?;
         run(&mut connection, COMMIT).await
     };
-    in_time(options, put).await?;
-    drop(connection.close().await);
-    Ok(())
+    let put = in_time(options, put).await;
+    end(connection).await;
+    put
 }
 
 /// Checks a database, and answers its epoch.
@@ -90,9 +89,9 @@ async fn put_epoch(
 /// The database cannot be reached, is unsafe, only reads, or has other tables than this version knows.
 pub(super) async fn check(options: &PostgresOptions) -> Result<u64, StoreError> {
     let mut connection = connect(options).await?;
-    let epoch = in_time(options, find_epoch(&mut connection)).await?;
-    drop(connection.close().await);
-    epoch
+    let epoch = in_time(options, find_epoch(&mut connection)).await;
+    end(connection).await;
+    epoch?
         .and_then(|epoch| u64::try_from(epoch).ok())
         .ok_or_else(|| StoreError::Storage("the database has no epoch: run `holdfast migrate`".to_owned()))
 }
@@ -129,6 +128,18 @@ async fn check_in_tx(connection: &mut PgConnection) -> Result<(), StoreError> {
     check_tables(connection).await
 }
 
+/// Checks a database again on a connection, which is kept if it may be used and else ended: the server would note a transaction
+/// that was left open.
+async fn check_and_keep(mut connection: PgConnection, options: &PostgresOptions) -> Result<PgConnection, StoreError> {
+    match in_time(options, check_again(&mut connection)).await {
+        Ok(()) => Ok(connection),
+        Err(error) => {
+            end(connection).await;
+            Err(error)
+        }
+    }
+}
+
 /// Asks whether rounds can be run, on a connection that is kept.
 #[derive(Debug, Default)]
 pub(super) struct Prober(Mutex<Option<PgConnection>>);
@@ -140,23 +151,20 @@ impl Prober {
     /// As for [`check`].
     pub(super) async fn ready(&self, options: &PostgresOptions) -> Result<(), StoreError> {
         let mut prober = self.0.lock().await;
-        // The connection is kept only when it answered. One that was ended since is no sign that the next one would be.
-        if let Some(mut connection) = prober.take()
-            && in_time(options, check_again(&mut connection)).await.is_ok()
-        {
-            *prober = Some(connection);
-            return Ok(());
+        // One that was ended since is no sign that the next one would be.
+        if let Some(connection) = prober.take() {
+            *prober = check_and_keep(connection, options).await.ok();
         }
-        let mut connection = connect(options).await?;
-        in_time(options, check_again(&mut connection)).await?;
-        *prober = Some(connection);
+        if prober.is_none() {
+            *prober = Some(check_and_keep(connect(options).await?, options).await?);
+        }
         Ok(())
     }
 
     /// Ends its connection.
     pub(super) async fn close(&self) {
         if let Some(connection) = self.0.lock().await.take() {
-            drop(connection.close().await);
+            end(connection).await;
         }
     }
 }

@@ -2,10 +2,13 @@
 
 use std::fs;
 use std::sync::Arc;
+use std::time::Duration;
 
 use holdfast::sequencer::Limits;
 use holdfast::store::Store;
 use holdfast::store::postgres::{PostgresOptions, PostgresStore};
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Connection as _};
 
 use crate::support::databases::Database;
 use crate::support::postgres::{Fragile, open_at};
@@ -38,9 +41,27 @@ async fn a_days_work_leaves_no_warning() {
     shop.order("O1").await;
     shop.check_invariants().await;
     store.ready().await.expect("it is ready");
+    let mut administrator = PgConnection::connect(cluster.url()).await.expect("it runs");
+    for (setting, is_ready) in [("on", false), ("off", true)] {
+        let change = format!("ALTER SYSTEM SET default_transaction_read_only = {setting}");
+        for statement in [
+            "SET default_transaction_read_only = off",
+            &change,
+            "SELECT pg_reload_conf()",
+        ] {
+            let done = sqlx::raw_sql(AssertSqlSafe(statement.to_owned()))
+                .execute(&mut administrator)
+                .await;
+            done.expect("a superuser may");
+        }
+        while store.ready().await.is_ok() != is_ready {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    administrator.close().await.expect("it ends");
     shop.close().await;
     let log = fs::read_to_string(cluster.directory().join("log")).expect("the server's log");
-    let quiet = |line: &&str| line.contains("LOG:") || line.starts_with('\t');
+    let quiet = |line: &&str| line.contains("LOG:") && !line.contains("unexpected EOF") || line.starts_with('\t');
     let said: Vec<_> = log.lines().filter(|line| !quiet(line)).collect();
     assert!(log.contains("ready to accept connections"), "{log}");
     assert!(said.is_empty(), "{said:#?}");

@@ -1,6 +1,7 @@
 //! The schema on PostgreSQL: what it refuses, who may do what, and that it can be laid out over several machines.
 
 mod clusters;
+mod dropped;
 mod failures;
 mod late;
 mod log;
