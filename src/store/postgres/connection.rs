@@ -15,8 +15,8 @@ use super::answers::{Answers, connect, end};
 use super::rows::{NamedRows, PostgresRow, bind};
 use crate::clock::monotonic;
 
-/// Begins a round. Settings are the transaction's own, so that a pooler may hand out a session anew for each. The plans find
-/// rows by indexes, whatever the tables held when they were made.
+/// Begins a round. Settings are the transaction's own, so that a pooler may hand out a session anew for each. One plan serves
+/// every size of a round, and finds rows by indexes.
 const BEGIN_WRITING: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
      SET LOCAL lock_timeout = '10s'; SET LOCAL statement_timeout = '60s'; \
      SET LOCAL idle_in_transaction_session_timeout = '60s'; SET LOCAL plan_cache_mode = force_generic_plan; \
@@ -33,6 +33,7 @@ const BEGIN_AUDIT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
 /// Plans are for tables of the size that they had when they were made. Whoever was asked first while they were nearly empty
 /// would read all of an index in each round, long after they have grown, until the server happens to analyze them.
 const PLANS_MAX_AGE: Duration = Duration::from_secs(10);
+
 /// The table that makes an order's id unique across locations, and what the names of its partitions begin with.
 const DIRECTORY: &str = "order_directory";
 

@@ -1,16 +1,11 @@
 //! Work that is dropped midway: what it left open on a connection is nobody else's.
 
-use std::time::Duration;
-
 use holdfast::store::Store as _;
 use holdfast::store::postgres::{PostgresOptions, PostgresStore};
 use sqlx::Connection as _;
 
 use crate::conformance::warehouse::{accepted, counters, now, place, put_item, put_location, receive, run_at};
 use crate::support::postgres::{Postgres, waiting};
-
-/// Long enough for a statement to wait for a lock.
-const MIDWAY: Duration = Duration::from_millis(300);
 
 #[tokio::test]
 async fn a_read_and_a_round_that_are_dropped_leave_no_transaction() {
@@ -29,15 +24,16 @@ async fn a_read_and_a_round_that_are_dropped_leave_no_transaction() {
     let read = store.logs();
     let commands = [receive("r2", &[("A", 2)])];
     let round = run_at(&store, now(), &commands);
-    let dropped = tokio::time::timeout(MIDWAY, async { tokio::join!(read, round) }).await;
-    assert!(dropped.is_err(), "they wait for the lock");
+    tokio::select! {
+        _ = async { tokio::join!(read, round) } => panic!("they wait for the lock"),
+        () = waiting(&mut watcher, 2) => {}
+    }
     held.rollback().await.expect("it is given back");
 
     accepted(&store, &[receive("r3", &[("A", 4)])]).await;
     assert_eq!(counters(&store, "A").await, (5, 0, 0), "a read sees what is stored now");
     let events = store.last_event(&place()).await.expect("it is read");
     assert_eq!(events.map(|last| last.0), Some(3));
-    waiting(&mut watcher, 0).await;
     let open: i64 = sqlx::query_scalar(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'",
     )

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::env;
 use std::future::Future;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
@@ -171,14 +171,8 @@ impl Fragile {
 
     /// Starts it again where it was. Processes that a killed one left may have to end first.
     pub(crate) fn start_again(&self) {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/postgres");
         for _ in 0..RESTARTS_MAX {
-            let mut start = Command::new(&script);
-            start
-                .arg("start")
-                .arg(self.0.directory.path())
-                .arg(std::process::id().to_string());
-            let output = output_of(&mut start);
+            let output = run_script("start", self.0.directory.path(), Some(std::process::id()));
             if output.status.success() {
                 assert_eq!(text(&output).trim(), self.0.url, "it starts where it was");
                 return;
@@ -251,11 +245,15 @@ pub(crate) fn start_for(directory: &Path, owner: u32) -> String {
     cluster_script("start", directory, Some(owner))
 }
 
-/// Runs `scripts/postgres` and answers with what it printed.
-fn cluster_script(task: &str, directory: &Path, owner: Option<u32>) -> String {
+fn run_script(task: &str, directory: &Path, owner: Option<u32>) -> Output {
     let mut script = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/postgres"));
     script.arg(task).arg(directory).args(owner.map(|id| id.to_string()));
-    let output = output_of(&mut script);
+    output_of(&mut script)
+}
+
+/// Runs `scripts/postgres` and answers with what it printed.
+fn cluster_script(task: &str, directory: &Path, owner: Option<u32>) -> String {
+    let output = run_script(task, directory, owner);
     assert!(
         output.status.success(),
         "scripts/postgres {task} failed: {}",
