@@ -22,7 +22,7 @@ use sqlx::Connection as _;
 use super::commands::{Batch, Script};
 use super::properties::{from_environment, random_seed};
 use super::reference::Model;
-use super::runner::{Memory, Numbers, outcome_of, plain_outcome, run_on, same_state};
+use super::runner::{Memory, Numbers, decided_of, outcome_of, plain_outcome, run_on, same_state};
 use super::runs::settle;
 use super::system::{Observer, StoreSystem, System};
 use crate::conformance::tentative::{minutes, tentative};
@@ -156,43 +156,45 @@ impl Round for Numbered<'_> {
 }
 
 /// A round that was sent, and what became of it.
-struct Done<'a> {
+struct Done {
     began: u64,
     decided: u64,
     ended: u64,
     now: Instant,
-    commands: &'a [Command],
-    outcomes: Vec<Outcome>,
+    outcomes: Vec<(Command, Outcome)>,
 }
 
 /// Sends rounds to two instances from several threads, each the next one that nobody has sent; answers them in the order in
 /// which they were decided.
-fn send_all<'a>(systems: &[StoreSystem; 2], rounds: &[&'a Batch]) -> Vec<Done<'a>> {
+fn send_all(systems: &[StoreSystem; 2], rounds: &[&Batch]) -> Vec<Done> {
     let (next, numbers) = (AtomicUsize::new(0), AtomicU64::new(1));
     let send = |system: &StoreSystem| {
         let mut done = Vec::new();
         while let Some((now, commands)) = rounds.get(next.fetch_add(1, Ordering::SeqCst)) {
-            let began = numbers.fetch_add(1, Ordering::SeqCst);
-            let mut round = Numbered {
-                inner: CommandRound::new(*now, commands),
-                numbers: &numbers,
-                decided: 0,
-            };
-            system.run(&mut round);
-            let (decided, ended) = (round.decided, numbers.fetch_add(1, Ordering::SeqCst));
-            let outcomes = round.inner.into_outcomes().expect("no invariant is broken");
-            done.push(Done {
-                began,
-                decided,
-                ended,
-                now: *now,
-                commands,
-                outcomes,
-            });
+            let mut left = commands.clone();
+            while !left.is_empty() {
+                let began = numbers.fetch_add(1, Ordering::SeqCst);
+                let mut round = Numbered {
+                    inner: CommandRound::new(*now, &left),
+                    numbers: &numbers,
+                    decided: 0,
+                };
+                system.run(&mut round);
+                let (decided, ended) = (round.decided, numbers.fetch_add(1, Ordering::SeqCst));
+                let (outcomes, put_off) = decided_of(round.inner).expect("no invariant is broken");
+                done.push(Done {
+                    began,
+                    decided,
+                    ended,
+                    now: *now,
+                    outcomes,
+                });
+                left = put_off;
+            }
         }
         done
     };
-    let mut done: Vec<Done<'a>> = thread::scope(|scope| {
+    let mut done: Vec<Done> = thread::scope(|scope| {
         let senders: Vec<_> = (0..SENDERS_EACH * 2)
             .map(|number| scope.spawn(move || send(&systems[number % 2])))
             .collect();
@@ -211,12 +213,12 @@ fn is_unknown(rejection: &Rejection) -> bool {
 }
 
 /// What was done, once more on the model. What a round did not find may have been made while it ran.
-fn replay(done: &[Done<'_>]) -> Result<Model, String> {
+fn replay(done: &[Done]) -> Result<Model, String> {
     let mut model = Model::default();
     let mut former: Vec<(u64, Model)> = Vec::new();
     for round in done {
         former.push((round.ended, model.clone()));
-        for (command, outcome) in round.commands.iter().zip(&round.outcomes) {
+        for (command, outcome) in &round.outcomes {
             let before = model.clone();
             let (outcome, expected) = (outcome_of(outcome)?, plain_outcome(&model.apply(command, round.now)));
             if outcome == expected {

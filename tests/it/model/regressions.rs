@@ -3,12 +3,14 @@
 use holdfast::allocator::command::{
     Adjust, AdjustContent, Cancel, CancelContent, Change, Command, Receive, ReceiveContent, Reserve, ReserveLine, Ship,
 };
+use holdfast::allocator::decision::Decision;
 use holdfast::domain::calendar::{Calendar, WorkingDays};
 use holdfast::domain::catalog::{Item, Location};
 use holdfast::domain::event::{AdjustmentReason, ReceiptReason, ReceivedLine};
 use holdfast::domain::ids::{AdjustmentId, LocationId, OrderId, ReceiptId, Sku};
 use holdfast::domain::order::{OrderState, Parcel, Shipment, Terms};
 use holdfast::domain::quantity::{Quantity, UNITS_MAX, Units};
+use holdfast::sequencer::round::Outcome;
 
 use super::commands::{Batch, Script};
 use super::core::{Core, Loading};
@@ -297,4 +299,27 @@ fn the_order_in_which_rows_were_loaded_does_not_show_in_the_log() {
     let together = run(&mut Core::new(Loading::AsAsked), &ids(), &rounds);
     let alone = run(&mut Core::new(Loading::AsAsked), &ids(), &singly(&rounds));
     same_run(&together, &alone, "all at once");
+}
+
+#[test]
+fn what_a_round_has_no_room_for_is_decided_in_the_next_one() {
+    // The first receipt fills a line, so that the second one may fill more than the round has left.
+    let setup = vec![
+        location(),
+        item("A", 0),
+        item("B", 0),
+        reserve(1, &[("A", 1_000_000)]),
+        reserve(2, &[("A", 1), ("B", 1)]),
+    ];
+    let round = vec![receive("B", 1), receive("A", 1_000_000), receive("A", 1)];
+    let mut alone = Core::new(Loading::AsAsked);
+    let rounds: Vec<Batch> = setup.iter().map(|command| (at(NOW), vec![command.clone()])).collect();
+    run(&mut alone, &ids(), &rounds);
+    let (outcomes, ..) = run(&mut alone, &ids(), &[(at(NOW), round.clone())]);
+    assert!(
+        matches!(outcomes[1], Outcome::Decided(Decision::Deferred)),
+        "{outcomes:?}"
+    );
+    let seen = agree(setup, vec![round]);
+    assert_eq!([1, 2].map(|number| state(&seen, number)), [OrderState::Released; 2]);
 }

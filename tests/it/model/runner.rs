@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use holdfast::allocator::command::Command;
 use holdfast::allocator::decision::{Answer, Decision};
 use holdfast::domain::Date;
 use holdfast::domain::event::{Event, Payload};
@@ -132,6 +133,24 @@ fn shrink(case: &Case, mut fails: impl FnMut(&Case) -> bool) -> Case {
     shortest
 }
 
+/// Commands and what became of each, and those that were put off.
+type Sorted = (Vec<(Command, Outcome)>, Vec<Command>);
+
+/// What a round decided, and what it put off because it had no room for it, which is to be sent again, as the sequencer does.
+/// The first command of a round always has room.
+pub(super) fn decided_of(round: CommandRound<'_>) -> Result<Sorted, String> {
+    let (commands, decided) = round.into_decided();
+    let decided = decided.map_err(|broken| format!("{broken:?}"))?;
+    let outcomes = decided.into_iter().map(|decided| decided.outcome);
+    let is_put_off = |(_, outcome): &(Command, Outcome)| matches!(outcome, Outcome::Decided(Decision::Deferred));
+    let (put_off, decided): (Vec<_>, Vec<_>) = commands.into_iter().zip(outcomes).partition(is_put_off);
+    if decided.is_empty() && !put_off.is_empty() {
+        return Err(format!("put off all of {put_off:?}"));
+    }
+    let put_off = put_off.into_iter().map(|(command, _)| command).collect();
+    Ok((decided, put_off))
+}
+
 /// What a round decided, in the words of the model.
 pub(crate) fn outcome_of(outcome: &Outcome) -> Result<ModelOutcome, String> {
     match outcome {
@@ -240,16 +259,18 @@ fn compare(system: &mut dyn System, script: &Script) -> Result<(), String> {
     let mut model = Model::default();
     let mut memory = Memory::default();
     for (number, (now, commands)) in script.rounds.iter().enumerate() {
-        let at_command = |at: usize| format!("round {number} at {now}, command {at}: {:?}", commands.get(at));
-        let mut round = CommandRound::new(*now, commands);
-        system.round(&mut round);
-        let outcomes = round
-            .into_outcomes()
-            .map_err(|broken| format!("round {number}: {broken:?}"))?;
-        for (at, (command, outcome)) in commands.iter().zip(&outcomes).enumerate() {
-            let expected = plain_outcome(&model.apply(command, *now));
-            let outcome = outcome_of(outcome).map_err(|other| format!("{}\n {other}", at_command(at)))?;
-            same(|| at_command(at), &outcome, &expected)?;
+        let mut left = commands.clone();
+        while !left.is_empty() {
+            let mut round = CommandRound::new(*now, &left);
+            system.round(&mut round);
+            let (decided, put_off) = decided_of(round).map_err(|broken| format!("round {number}: {broken}"))?;
+            for (command, outcome) in &decided {
+                let at_command = || format!("round {number} at {now}: {command:?}");
+                let expected = plain_outcome(&model.apply(command, *now));
+                let outcome = outcome_of(outcome).map_err(|other| format!("{}\n {other}", at_command()))?;
+                same(at_command, &outcome, &expected)?;
+            }
+            left = put_off;
         }
         settle(system, &script.ids, *now)?;
         let seen = Observer::look(system, &script.ids, *now);
