@@ -5,6 +5,7 @@ mod dropped;
 mod failures;
 mod late;
 mod log;
+mod lost_rows;
 mod partitions;
 mod readiness;
 mod refusals;
