@@ -9,13 +9,12 @@ use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::super::StoreError;
 use super::PostgresOptions;
-use super::connection::classify;
+use super::failures::classify;
 
 /// How long a server may be silent: longer than it lets a statement run.
 pub(super) const SILENCE_MAX: Duration = Duration::from_secs(75);
 /// How long to connect.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// How long to end a connection.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 

@@ -2,7 +2,8 @@
 
 use super::super::StoreError;
 use super::super::tables::{Changes, Table};
-use super::connection::{Connection, name_of};
+use super::connection::Connection;
+use super::failures::name_of;
 use super::rows::NamedRows;
 
 /// The tables of [`WRITE_HOT`], in the order of its parameters and of what it counts, each with the type of its rows. An

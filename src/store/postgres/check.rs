@@ -3,7 +3,8 @@
 use sqlx::Row as _;
 
 use super::super::{InvariantReport, StoreError};
-use super::connection::{Connection, classify};
+use super::connection::Connection;
+use super::failures::classify;
 use super::invariants::{ALL, FIND_LOCATION_KEY, Invariant};
 use crate::domain::ids::LocationId;
 

@@ -1,4 +1,4 @@
-//! One connection: how its transactions begin and end, how statements are run on it, and what their failures mean.
+//! One connection: how its transactions begin and end, and how statements are run on it.
 
 use std::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
@@ -12,6 +12,7 @@ use super::super::tables::Found;
 use super::super::tables::rows::Rows;
 use super::PostgresOptions;
 use super::answers::{Answers, connect, end};
+use super::failures::{classify, name_of, says_not_committed};
 use super::rows::{NamedRows, PostgresRow, bind};
 use crate::clock::monotonic;
 
@@ -33,9 +34,6 @@ const BEGIN_AUDIT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
 /// Plans are for tables of the size that they had when they were made. Whoever was asked first while they were nearly empty
 /// would read all of an index in each round, long after they have grown, until the server happens to analyze them.
 const PLANS_MAX_AGE: Duration = Duration::from_secs(10);
-
-/// The table that makes an order's id unique across locations, and what the names of its partitions begin with.
-const DIRECTORY: &str = "order_directory";
 
 /// A connection of its own, or one of a pool.
 #[derive(Debug)]
@@ -135,8 +133,8 @@ impl Connection {
         matches!(self.transaction, Transaction::Writing | Transaction::Locking)
     }
 
-    /// Whether the transaction has locked locations before; from now on it has.
-    pub(super) fn is_locking(&mut self) -> bool {
+    /// From now on the transaction locks locations; answers whether it has locked some before.
+    pub(super) fn begin_locking(&mut self) -> bool {
         std::mem::replace(&mut self.transaction, Transaction::Locking) == Transaction::Locking
     }
 
@@ -313,64 +311,4 @@ fn counts_of(statement: &'static str, rows: &[PgRow], counts: usize) -> Result<V
     counted
         .collect::<Result<_, _>>()
         .map_err(|error| classify(statement, &error))
-}
-
-/// The name of a statement, from its first line.
-pub(super) fn name_of(statement: &'static str) -> &'static str {
-    let first = statement.lines().next().unwrap_or(statement);
-    first.trim_start_matches("-- ").trim()
-}
-
-/// Whether an error of COMMIT is the server's word that nothing was committed: a serialization failure, a deadlock, or a
-/// constraint checked at the end.
-fn says_not_committed(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    code.is_some_and(|code| code.starts_with("40") && code != "40003" || code.starts_with("23"))
-}
-
-/// What a failure means, by its SQLSTATE (<https://www.postgresql.org/docs/current/errcodes-appendix.html>). No text of a
-/// failure holds an address or a password.
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "what the library adds is a refusal until it is known better"
-)]
-pub(super) fn classify(statement: &'static str, error: &sqlx::Error) -> StoreError {
-    let name = name_of(statement);
-    let said = format!("{name}: {error}");
-    match error {
-        sqlx::Error::Database(database) => {
-            let code = database.code().unwrap_or_default();
-            match code.as_ref() {
-                // Damage, or a disk that fails.
-                "XX001" | "XX002" | "58030" => StoreError::Storage(said),
-                // Cancelled, or a lock that did not come in time.
-                "57014" | "55P03" => StoreError::Unavailable(said),
-                // Another instance placed an order of the same id at another location: the next attempt finds it.
-                "23505" if database.table().is_some_and(|table| table.starts_with(DIRECTORY)) => {
-                    StoreError::Unavailable(said)
-                }
-                // Serialization failures, connections, resources, an administrator, a server that only reads.
-                code if ["08", "25", "40", "53", "57"]
-                    .iter()
-                    .any(|class| code.starts_with(class)) =>
-                {
-                    StoreError::Unavailable(said)
-                }
-                _ => StoreError::Refused {
-                    statement: name,
-                    detail: error.to_string(),
-                },
-            }
-        }
-        sqlx::Error::PoolTimedOut => StoreError::Exhausted,
-        sqlx::Error::Io(_)
-        | sqlx::Error::Tls(_)
-        | sqlx::Error::Protocol(_)
-        | sqlx::Error::PoolClosed
-        | sqlx::Error::WorkerCrashed => StoreError::Unavailable(said),
-        _ => StoreError::Refused {
-            statement: name,
-            detail: error.to_string(),
-        },
-    }
 }

@@ -7,7 +7,7 @@ use super::super::StoreError;
 use super::super::copy::{Progress, Table};
 use super::PostgresOptions;
 use super::answers::connect;
-use super::connection::classify;
+use super::failures::classify;
 
 /// A new database has an epoch of its own, which the copy takes away: without one it is not served.
 const BEGIN: &str = "-- begin_copy

@@ -10,20 +10,20 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgListener, PgPoolOptions};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
+use sqlx::{AssertSqlSafe, ConnectOptions as _};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::super::StoreError;
-use super::answers::within;
-use super::connection::classify;
+use super::answers::{end, within};
+use super::failures::classify;
 
 /// Where rounds notify.
 const CHANNEL: &str = "holdfast";
 /// How long it may be silent. A connection can be gone without a sign, such as a reset that is not reported or a network
 /// that swallows everything: after this time it is made anew, and whoever follows is told to look.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
-/// How long to connect, or to end a connection.
+/// How long to connect, or to end what listens.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long to rest after a connection that failed.
 const REST: Duration = Duration::from_millis(500);
@@ -101,7 +101,7 @@ async fn tell(options: PgConnectOptions, name: String, mut committed: watch::Rec
         }
     }
     if let Some(opened) = connection {
-        drop(tokio::time::timeout(CONNECT_TIMEOUT, opened.close()).await);
+        end(opened).await;
     }
 }
 

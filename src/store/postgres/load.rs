@@ -26,7 +26,7 @@ impl Database for Connection {
             }
             Which::All => self.find(sql::LOAD_ALL_LOCATIONS, &[]).await,
             Which::Named { ids, keys } if is_writing => {
-                let statement = if self.is_locking() {
+                let statement = if self.begin_locking() {
                     sql::LOCK_MORE_LOCATIONS
                 } else {
                     sql::LOCK_LOCATIONS

@@ -42,6 +42,7 @@ mod apply;
 mod check;
 mod connection;
 mod estimates;
+mod failures;
 mod import;
 mod invariants;
 mod listener;
@@ -128,7 +129,7 @@ impl PostgresStore {
     /// A connection to read on.
     async fn reader(&self) -> Result<Connection, StoreError> {
         let pooled = self.readers.acquire().await;
-        let pooled = pooled.map_err(|error| connection::classify("acquire", &error))?;
+        let pooled = pooled.map_err(|error| failures::classify("acquire", &error))?;
         Ok(Connection::pooled(pooled, &self.options))
     }
 

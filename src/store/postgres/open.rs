@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 use super::super::StoreError;
 use super::PostgresOptions;
 use super::answers::{connect, end, in_time};
-use super::connection::classify;
+use super::failures::classify;
 use super::import;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
