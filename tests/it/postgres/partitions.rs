@@ -98,6 +98,30 @@ async fn every_table_of_a_location_is_partitioned_by_it() {
 }
 
 #[tokio::test]
+async fn the_documented_calls_spread_every_table_by_its_key() {
+    let database = Postgres::migrated_database();
+    let tables = tables(&mut database.connect().await).await;
+    let expected: BTreeMap<&str, Option<&str>> = tables
+        .keys()
+        .map(|table| (table.as_str(), partition_key(table)))
+        .collect();
+    let guide = include_str!("../../../docs/SCALING.md");
+    let calls = guide
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("SELECT create_"));
+    let called: Vec<(&str, Option<&str>)> = calls
+        .map(|call| {
+            let mut texts = call.split('\'').skip(1).step_by(2);
+            let table = texts.next().expect("a call names its table");
+            let key = call.starts_with("distributed_table").then(|| texts.next()).flatten();
+            (table, key)
+        })
+        .collect();
+    assert_eq!(called.len(), expected.len(), "each table once");
+    assert_eq!(called.into_iter().collect::<BTreeMap<_, _>>(), expected);
+}
+
+#[tokio::test]
 async fn texts_compare_as_bytes_in_every_table() {
     for database in [Postgres::migrated_database(), Postgres::partitioned_database()] {
         let others: Vec<String> = sqlx::query_scalar(OTHER_COLLATIONS)
