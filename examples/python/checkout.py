@@ -12,10 +12,12 @@ line = {"sku": sku, "quantity": int(quantity)}
 try:
     # What the customer is shown, and agrees to.
     quote = shop.call("CheckoutService", "Quote", location_id=location, lines=[line]).quote
+    # What cannot be promised has no date; placing it tells why.
+    agreed = quote.promised_ship_date if quote.HasField("promised_ship_date") else None
     # The order's id is made once, before the first try, and kept: every repeat carries it.
     placed = shop.call(
         "CheckoutService", "Reserve", order_id=order_id, location_id=location, lines=[line],
-        latest_acceptable_ship_date=quote.promised_ship_date,
+        latest_acceptable_ship_date=agreed,
     )
     date = placed.order.promised_ship_date
     again = " (it was placed before)" if placed.replayed else ""

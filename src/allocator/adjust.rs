@@ -88,8 +88,6 @@ fn out_of_range(command: &Adjust, on_hand: crate::domain::quantity::Units, delta
             taken: delta.saturating_neg(),
         };
     }
-    Rejection::InvalidField {
-        field: "delta".to_owned(),
-        description: format!("would bring the units on hand above {UNITS_MAX}: adjust by less"),
-    }
+    let description = format!("would bring the units on hand above {UNITS_MAX}: adjust by less");
+    Rejection::invalid_field("delta", description)
 }

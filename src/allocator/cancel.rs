@@ -103,7 +103,7 @@ fn parts(order: &Order, command: &Cancel) -> Result<Vec<CancelLine>, Rejection> 
     if command.content.lines.is_empty() {
         return Ok(parts_left(order));
     }
-    let mut refused = Vec::new();
+    let (mut unknown, mut refused) = (Vec::new(), Vec::new());
     for (index, part) in command.content.lines.iter().enumerate() {
         let Some(line) = order.line(part.line_number) else {
             let field = supply::line_field(Some(index), "line_number");
@@ -112,7 +112,8 @@ fn parts(order: &Order, command: &Cancel) -> Result<Vec<CancelLine>, Rejection> 
                 order.lines.len(),
                 part.line_number
             );
-            return Err(Rejection::InvalidField { field, description });
+            unknown.push((field, description));
+            continue;
         };
         let (requested, remaining) = (part.quantity.units(), line.remaining());
         if requested > remaining {
@@ -125,11 +126,13 @@ fn parts(order: &Order, command: &Cancel) -> Result<Vec<CancelLine>, Rejection> 
             });
         }
     }
-    if refused.is_empty() {
-        Ok(command.content.lines.clone())
-    } else {
-        Err(Rejection::Lines(refused))
+    if !unknown.is_empty() {
+        return Err(Rejection::InvalidFields(unknown));
     }
+    if !refused.is_empty() {
+        return Err(Rejection::Lines(refused));
+    }
+    Ok(command.content.lines.clone())
 }
 
 /// Everything that is left of an order, by line.

@@ -37,12 +37,17 @@ pub(super) fn receive(ws: &mut WorkingSet, command: &Receive) -> Outcome {
         ),
     };
     let arrivals = sum_by_stock(command, &stocks);
-    for (stock, units) in &arrivals {
-        if ws.stock(*stock).stock.on_hand.checked_add(*units).is_none() {
-            let field = supply::line_field(stocks.iter().position(|s| s == stock), "quantity");
-            let description = format!("would bring the units on hand above {UNITS_MAX}: book fewer");
-            return Err(Rejection::InvalidField { field, description }.into());
-        }
+    let too_many = arrivals
+        .iter()
+        .filter(|(stock, units)| ws.stock(*stock).stock.on_hand.checked_add(*units).is_none());
+    let faults = too_many.map(|(stock, _)| {
+        let field = supply::line_field(stocks.iter().position(|s| s == stock), "quantity");
+        let description = format!("would bring the units on hand above {UNITS_MAX}: book fewer");
+        (field, description)
+    });
+    let faults: Vec<_> = faults.collect();
+    if !faults.is_empty() {
+        return Err(Rejection::InvalidFields(faults).into());
     }
     queue::make_room(ws, arrivals.iter().copied())?;
 

@@ -70,8 +70,7 @@ fn check_deadline(ws: &WorkingSet, command: &Reserve) -> Result<(), Rejection> {
     } else {
         return Ok(());
     };
-    let field = "payment_deadline".to_owned();
-    Err(Rejection::InvalidField { field, description })
+    Err(Rejection::invalid_field("payment_deadline", description))
 }
 
 fn place(

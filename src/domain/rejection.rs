@@ -9,13 +9,9 @@ use super::{Date, Instant};
 /// Why a command was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rejection {
-    /// A field whose range depends on what is stored.
-    InvalidField {
-        /// The path of the field in the request.
-        field: String,
-        /// What is wrong, and the way out.
-        description: String,
-    },
+    /// Fields whose range depends on what is stored, each with its path in the request, and what is wrong and the way out;
+    /// never empty.
+    InvalidFields(Vec<(String, String)>),
     /// No such location.
     UnknownLocation(LocationId),
     /// No such items.
@@ -67,6 +63,14 @@ pub enum Rejection {
         /// Units that would have to go.
         taken: i64,
     },
+}
+
+impl Rejection {
+    /// One field whose range depends on what is stored.
+    #[must_use]
+    pub fn invalid_field(field: impl Into<String>, description: impl Into<String>) -> Self {
+        Self::InvalidFields(vec![(field.into(), description.into())])
+    }
 }
 
 /// Why one line was refused.

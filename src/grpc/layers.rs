@@ -26,11 +26,11 @@ const TIMEOUT_DIGITS_MAX: usize = 8;
 /// `CANCELLED` and without a reason.
 const HEAD_START: Duration = Duration::from_millis(2);
 
-/// The instant until which the caller waits.
+/// The instant by which a call is answered: a moment before its deadline.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Deadline(Instant);
 
-/// The instant until which the caller of a request waits, if it said so.
+/// The instant by which a request is answered, if its caller said until when it waits.
 pub(crate) fn deadline_of<T>(request: &tonic::Request<T>) -> Option<Instant> {
     request.extensions().get::<Deadline>().map(|deadline| deadline.0)
 }
@@ -68,15 +68,15 @@ where
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        let timeout = timeout_of(&request);
-        if let Some(deadline) = timeout.and_then(|timeout| clock::monotonic().checked_add(timeout)) {
-            request.extensions_mut().insert(Deadline(deadline));
-        }
-        let timer = timeout.map(|timeout| {
+        let deadline = timeout_of(&request).and_then(|timeout| {
             // Of a short time only half is given up.
             let given_up = timeout.checked_div(2).unwrap_or_default().min(HEAD_START);
-            Box::pin(tokio::time::sleep(timeout.saturating_sub(given_up)))
+            clock::monotonic().checked_add(timeout.saturating_sub(given_up))
         });
+        if let Some(deadline) = deadline {
+            request.extensions_mut().insert(Deadline(deadline));
+        }
+        let timer = deadline.map(|deadline| Box::pin(tokio::time::sleep_until(deadline.into())));
         ByDeadline {
             answer: self.inner.call(request),
             timer,
@@ -98,6 +98,7 @@ where
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        // First, for at this very instant it may know that the call had no effect.
         let polled = Pin::new(&mut self.answer).poll(context);
         let Some(timer) = self.timer.as_mut().filter(|_| polled.is_pending()) else {
             return polled;

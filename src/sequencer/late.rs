@@ -55,10 +55,11 @@ impl Latecomers for Late<'_> {
             && taken.len() < self.room
             && let Ok(submission) = self.queue.try_recv()
         {
-            if submission.deadline_passed(started) {
+            let is_within = is_within(&submission.command, locked);
+            if is_within && !submission.begin(started) {
                 self.expired.push(submission.reply);
-            } else if is_within(&submission.command, locked) {
-                self.callers.push(Some((submission.deadline, submission.reply)));
+            } else if is_within {
+                self.callers.push(Some((submission.patience, submission.reply)));
                 taken.push(submission.command);
             } else {
                 *self.first_of_next = Some(submission);

@@ -24,6 +24,7 @@ mod estimates;
 mod late;
 pub mod news;
 mod panics;
+mod patience;
 pub mod queue;
 mod refills;
 mod reply;

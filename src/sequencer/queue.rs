@@ -6,6 +6,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::news::News;
+use super::patience::Patience;
 use crate::allocator::command::Command;
 use crate::allocator::decision::Answer;
 use crate::domain::rejection::Rejection;
@@ -83,40 +84,63 @@ impl Failure {
 #[derive(Debug)]
 pub(super) struct Submission {
     pub(super) command: Command,
-    pub(super) deadline: Option<Instant>,
+    /// How long its caller waits; `None` for as long as it takes.
+    pub(super) patience: Option<Patience>,
     pub(super) reply: oneshot::Sender<Result<Reply, Failure>>,
 }
 
 impl Submission {
-    /// Whether its deadline has passed.
-    pub(super) fn deadline_passed(&self, now: Instant) -> bool {
-        self.deadline.is_some_and(|deadline| deadline <= now)
+    /// Takes it into a round, unless nobody waits for it any more.
+    pub(super) fn begin(&self, now: Instant) -> bool {
+        self.patience.as_ref().is_none_or(|patience| patience.begin(now))
+    }
+
+    /// It goes on waiting for a round.
+    pub(super) fn put_back(&self) {
+        if let Some(patience) = &self.patience {
+            patience.put_back();
+        }
     }
 }
 
 /// A command that is queued. Dropping it leaves the command to its round.
 #[derive(Debug)]
-pub struct Pending(oneshot::Receiver<Result<Reply, Failure>>);
+pub struct Pending {
+    replied: oneshot::Receiver<Result<Reply, Failure>>,
+    patience: Option<Patience>,
+}
 
 impl Pending {
     fn of(command: Command, deadline: Option<Instant>) -> (Submission, Self) {
-        let (reply, answered) = oneshot::channel();
+        let (reply, replied) = oneshot::channel();
+        let patience = deadline.map(Patience::until);
         let submission = Submission {
             command,
-            deadline,
+            patience: patience.clone(),
             reply,
         };
-        (submission, Self(answered))
+        (submission, Self { replied, patience })
     }
 
     /// Waits for the reply.
     ///
     /// # Errors
     /// When the service goes down, the deadline passes before the round, or the round fails.
-    pub async fn reply(self) -> Result<Reply, Failure> {
-        let replied = self.0.await;
-        replied.unwrap_or_else(|_| Err(Failure::Store("the round's task ended before it answered".to_owned())))
+    pub async fn reply(mut self) -> Result<Reply, Failure> {
+        if let Some(patience) = &self.patience {
+            let replied = tokio::time::timeout_at(patience.ends().into(), &mut self.replied).await;
+            match replied {
+                Ok(replied) => return told(replied),
+                Err(_) if patience.withdraw() => return Err(Failure::DeadlinePassed),
+                Err(_) => {}
+            }
+        }
+        told(self.replied.await)
     }
+}
+
+fn told(replied: Result<Result<Reply, Failure>, oneshot::error::RecvError>) -> Result<Reply, Failure> {
+    replied.unwrap_or_else(|_| Err(Failure::Store("the round's task ended before it answered".to_owned())))
 }
 
 /// The way into the rounds; clones share one queue.

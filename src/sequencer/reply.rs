@@ -4,11 +4,10 @@
 //! would wake that runtime with a call to the system, and would be written to its connection before the next one is there.
 //! Between some dozens of them the runtime gets its turn, so that the first are on their way while the last are given.
 
-use std::time::Instant;
-
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::yield_now;
 
+use super::patience::Patience;
 use super::queue::{Failure, Reply};
 use crate::store::StoreError;
 
@@ -16,7 +15,7 @@ use crate::store::StoreError;
 pub(super) type ReplySender = oneshot::Sender<Result<Reply, Failure>>;
 
 /// Who waits for a command: until when, and where the answer goes.
-pub(super) type Caller = (Option<Instant>, ReplySender);
+pub(super) type Caller = (Option<Patience>, ReplySender);
 
 /// What a caller is told of a failure of the store.
 pub(super) fn failure(error: &StoreError) -> Failure {

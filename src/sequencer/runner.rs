@@ -240,12 +240,12 @@ impl Runner {
         let (started, count) = (monotonic(), submissions.len());
         let (mut commands, mut callers) = (Vec::with_capacity(count), Vec::with_capacity(count));
         for submission in submissions {
-            if submission.deadline_passed(started) {
+            if !submission.begin(started) {
                 self.answers.add(submission.reply, Err(Failure::DeadlinePassed));
                 continue;
             }
             commands.push(submission.command);
-            callers.push(Some((submission.deadline, submission.reply)));
+            callers.push(Some((submission.patience, submission.reply)));
         }
         self.answers.give();
         if let Some(refill) = self.next_refill() {
@@ -286,10 +286,10 @@ impl Runner {
         assert_eq!(decided.len(), callers.len(), "every command of a round is decided");
         let mut put_back = VecDeque::new();
         for ((command, decided), caller) in commands.into_iter().zip(decided).zip(callers) {
-            if let Some((deadline, reply)) = caller {
+            if let Some((patience, reply)) = caller {
                 let submission = Submission {
                     command,
-                    deadline,
+                    patience,
                     reply,
                 };
                 put_back.extend(self.reply(submission, decided));
@@ -374,7 +374,11 @@ impl Runner {
             }
             Outcome::Decided(Decision::Accepted(accepted)) => Ok(Reply::Accepted(accepted)),
             Outcome::Decided(Decision::Rejected(rejection)) => Ok(Reply::Rejected(rejection)),
-            Outcome::Decided(Decision::Deferred) => return Some(Submission { reply, ..submission }),
+            Outcome::Decided(Decision::Deferred) => {
+                let submission = Submission { reply, ..submission };
+                submission.put_back();
+                return Some(submission);
+            }
             Outcome::Decided(Decision::Missing) => Err(Failure::Internal("a committed round lacked rows".to_owned())),
             Outcome::Panicked(message) => {
                 tracing::error!(message, "a command panicked and was left out of its round: {message}");

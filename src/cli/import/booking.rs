@@ -190,7 +190,9 @@ fn refusal(kind: Kind, entry: &Entry, rejection: Rejection) -> Fault {
     let path = if let Rejection::UnknownSkus(unknown) = &rejection {
         let at = unknown.first().map_or(0, |(at, _)| *at);
         format!("[{at}].sku")
-    } else if let Rejection::InvalidField { field, .. } = &rejection {
+    } else if let Rejection::InvalidFields(fields) = &rejection
+        && let Some((field, _)) = fields.first()
+    {
         field.clone()
     } else if let Rejection::IdReused { kind, .. } = &rejection {
         (*kind).to_owned()

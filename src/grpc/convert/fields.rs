@@ -64,7 +64,7 @@ pub(crate) fn name(v: &mut Violations, path: impl Display, text: String, max: us
 
 /// A free text: up to `max` bytes of UTF-8; of control characters, only line breaks and tabs.
 pub(crate) fn note(v: &mut Violations, path: impl Display, text: String, max: usize) -> String {
-    free_text(v, path, text, max, |c| matches!(c, '\n' | '\t'))
+    free_text(v, path, text, max, |c| matches!(c, '\n' | '\r' | '\t'))
 }
 
 fn free_text(

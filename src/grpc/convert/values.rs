@@ -150,7 +150,9 @@ pub(crate) fn inbound(location_id: &LocationId, inbound: &Inbound) -> pb::Inboun
         InboundState::Received => pb::InboundState::Received,
         InboundState::Closed => pb::InboundState::Closed,
     };
-    let lines = inbound.lines.iter().map(|line| pb::InboundLine {
+    // A line that was taken off after units had come for it is remembered, and not shown.
+    let shown = inbound.lines.iter().filter(|line| !line.quantity.is_zero());
+    let lines = shown.map(|line| pb::InboundLine {
         sku: line.sku.to_string(),
         quantity: line.quantity.get(),
         received_quantity: line.received.get(),

@@ -29,6 +29,15 @@ impl Violations {
         violations
     }
 
+    /// Several faults, each a field and what is wrong with it.
+    pub(crate) fn of(faults: Vec<(String, String)>) -> Self {
+        let mut violations = Self::default();
+        for (field, description) in faults {
+            violations.add(field, description);
+        }
+        violations
+    }
+
     /// Notes a fault. What the caller sent is never repeated in it without a bound.
     pub(crate) fn add(&mut self, field: impl Display, description: impl Display) {
         self.count = self.count.saturating_add(1);

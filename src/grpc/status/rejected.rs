@@ -45,7 +45,7 @@ impl SkuField {
 /// A refusal as a status.
 pub(crate) fn rejected(rejection: Rejection, sku_field: SkuField) -> Status {
     let fault = match rejection {
-        Rejection::InvalidField { field, description } => return Violations::one(field, description).into(),
+        Rejection::InvalidFields(fields) => return Violations::of(fields).into(),
         Rejection::UnknownLocation(id) => Fault::new(
             Code::NotFound,
             "UNKNOWN_LOCATION",

@@ -230,10 +230,7 @@ fn bad_input_names_every_field() {
     );
     let request = status.get_details_bad_request().expect("fields");
     assert_eq!(request.field_violations.len(), 2);
-    let stored = of(Rejection::InvalidField {
-        field: "delta".to_owned(),
-        description: "is too much".to_owned(),
-    });
+    let stored = of(Rejection::invalid_field("delta", "is too much"));
     assert_eq!(reason(&stored), "INVALID_FIELD");
     assert_eq!(
         stored.get_details_bad_request().expect("fields").field_violations[0].field,

@@ -11,7 +11,7 @@ use holdfast::domain::ids::{EventSequence, InboundId, LocationId, Sku};
 use holdfast::domain::quantity::UNITS_MAX;
 use holdfast::domain::rejection::Rejection;
 
-use super::changes::{invalid, order_ids};
+use super::changes::order_ids;
 use super::records::shown;
 use super::reference::{Expected, Model, ModelOutcome, Warehouse, units};
 use super::repeats;
@@ -60,16 +60,20 @@ impl Model {
             return Err(Rejection::UnknownInbound(id.clone()));
         }
         let arrivals = arrivals(command);
-        if let Some((sku, _)) = arrivals
+        let mut too_many = Vec::new();
+        for (sku, _) in arrivals
             .iter()
-            .find(|(sku, came)| warehouse.on_hand(sku) + came > UNITS_MAX)
+            .filter(|(sku, came)| warehouse.on_hand(sku) + came > UNITS_MAX)
         {
             let at = content
                 .lines
                 .iter()
                 .position(|line| line.sku == *sku)
                 .expect("it came on a line");
-            return Err(invalid(format!("lines[{at}].quantity")));
+            too_many.push((format!("lines[{at}].quantity"), String::new()));
+        }
+        if !too_many.is_empty() {
+            return Err(Rejection::InvalidFields(too_many));
         }
 
         let (warehouse, items) = self.warehouse(&command.location_id);

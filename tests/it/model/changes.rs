@@ -33,10 +33,7 @@ pub(super) fn order_ids(warehouse: &Warehouse, since: usize, is_kind: impl Fn(&P
 }
 
 pub(super) fn invalid(field: String) -> Rejection {
-    Rejection::InvalidField {
-        field,
-        description: String::new(),
-    }
+    Rejection::invalid_field(field, "")
 }
 
 /// Billionths of a currency's smallest coin.
@@ -106,10 +103,11 @@ fn parts_of(order: &Order, asked: &[CancelLine]) -> Result<Vec<CancelLine>, Reje
         };
         return Ok(left.map(whole).collect());
     }
-    let mut refused = Vec::new();
+    let (mut unknown, mut refused) = (Vec::new(), Vec::new());
     for (index, part) in asked.iter().enumerate() {
         let Some(line) = order.lines.iter().find(|line| line.number == part.line_number) else {
-            return Err(invalid(format!("lines[{index}].line_number")));
+            unknown.push((format!("lines[{index}].line_number"), String::new()));
+            continue;
         };
         if part.quantity.get() > left_of(line) {
             let (requested, remaining) = (part.quantity.units(), units(left_of(line)));
@@ -122,10 +120,10 @@ fn parts_of(order: &Order, asked: &[CancelLine]) -> Result<Vec<CancelLine>, Reje
             });
         }
     }
-    if refused.is_empty() {
-        Ok(asked.to_vec())
-    } else {
-        Err(Rejection::Lines(refused))
+    match (unknown.is_empty(), refused.is_empty()) {
+        (false, _) => Err(Rejection::InvalidFields(unknown)),
+        (true, false) => Err(Rejection::Lines(refused)),
+        (true, true) => Ok(asked.to_vec()),
     }
 }
 

@@ -17,7 +17,7 @@ const EPISODE_COMMANDS: usize = 300;
 
 fn reasons(rejection: &Rejection) -> Vec<&'static str> {
     match rejection {
-        Rejection::InvalidField { .. } => vec!["INVALID_FIELD"],
+        Rejection::InvalidFields(_) => vec!["INVALID_FIELD"],
         Rejection::UnknownLocation(_) => vec!["UNKNOWN_LOCATION"],
         Rejection::UnknownSkus(_) => vec!["UNKNOWN_SKU"],
         Rejection::UnknownOrder(_) => vec!["UNKNOWN_ORDER"],

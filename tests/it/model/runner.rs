@@ -182,8 +182,10 @@ fn plain_answer(answer: &Answer) -> Answer {
 /// A rejection without words that only people read.
 fn plain_rejection(rejection: &Rejection) -> Rejection {
     let mut rejection = rejection.clone();
-    if let Rejection::InvalidField { description, .. } = &mut rejection {
-        description.clear();
+    if let Rejection::InvalidFields(fields) = &mut rejection {
+        for (_, description) in fields {
+            description.clear();
+        }
     }
     rejection
 }

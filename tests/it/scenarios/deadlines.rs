@@ -17,6 +17,7 @@ use crate::support::shop::{Shop, W1, order};
 
 on_every_database! {
     a_deadline_that_passes_is_said_and_the_repeat_tells_what_became_of_the_call
+    a_deadline_that_passes_in_the_queue_says_that_the_call_had_no_effect
 }
 
 /// Calls `Reserve` with a timeout that only the server looks at: tonic's own client would give up by itself.
@@ -52,5 +53,27 @@ async fn a_deadline_that_passes_is_said_and_the_repeat_tells_what_became_of_the_
     let repeated = shop.try_reserve(request).await.expect("an order");
     assert!(repeated.replayed, "the call went on without its caller");
     assert_eq!(shop.counters("A").await, [0, 0, 1, 0]);
+    shop.close().await;
+}
+
+async fn a_deadline_that_passes_in_the_queue_says_that_the_call_had_no_effect(kind: Kind) {
+    let slow = |round| (round == 3).then_some(Fault::Slow(Duration::from_millis(500)));
+    let limits = Limits {
+        round_commands_max: 1,
+        ..Limits::default()
+    };
+    let mut shop = faulty_shop(kind, limits, slow).await;
+    let (first, second) = (order("O1", W1, &[("A", 1)]), order("O2", W1, &[("A", 1)]));
+    let under_way = reserve_within(&shop, "100m", &first);
+    let queued = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        reserve_within(&shop, "100m", &second).await
+    };
+    let (under_way, queued) = tokio::join!(under_way, queued);
+    assert_error(&under_way, Code::DeadlineExceeded, "DEADLINE_PASSED");
+    assert_error(&queued, Code::DeadlineExceeded, "DEADLINE_PASSED_IN_QUEUE");
+    let placed = shop.try_reserve(second).await.expect("an order");
+    assert!(!placed.replayed, "the id may be used again");
+    assert!(shop.try_reserve(first).await.expect("an order").replayed);
     shop.close().await;
 }

@@ -6,6 +6,7 @@ mod days;
 mod deadlines;
 mod errors;
 mod explain;
+mod faults;
 mod promises;
 mod queue;
 mod releases;

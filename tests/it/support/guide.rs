@@ -99,6 +99,14 @@ pub(crate) fn play(example: impl Fn(&str, &[&str]) -> Command) {
         !refused.status.success() && errors.contains("O4 is refused: UNKNOWN_SKU"),
         "{errors}"
     );
+    call(
+        &address,
+        "CatalogService/PutItem",
+        r#"{"item": {"sku": "NEVER", "backorderable": true}}"#,
+    );
+    let refused = order("O5", "NEVER");
+    let errors = String::from_utf8_lossy(&refused.stderr);
+    assert!(errors.contains("O5 is refused: NO_SUPPLY_DATE"), "{errors}");
     assert!(server.terminate().success());
 }
 
