@@ -25,7 +25,9 @@ pub fn start(format: LogFormat) {
     let (filter, fault) = filter(env::var(FILTER));
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+        .with_writer(std::io::stderr)
+        // Where nobody reads them any more they are lost: to say so there would be a panic.
+        .log_internal_errors(false);
     match format {
         LogFormat::Text => logs
             .with_target(false)

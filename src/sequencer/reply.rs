@@ -17,9 +17,10 @@ pub(super) type ReplySender = oneshot::Sender<Result<Reply, Failure>>;
 /// Who waits for a command: until when, and where the answer goes.
 pub(super) type Caller = (Option<Patience>, ReplySender);
 
-/// What a caller is told of a failure of the store.
-pub(super) fn failure(error: &StoreError) -> Failure {
+/// What a caller is told of a failure of the store. A command that is looked up may have been written, whatever refuses the look.
+pub(super) fn failure(error: &StoreError, is_looked_up: bool) -> Failure {
     match error {
+        _ if is_looked_up => Failure::Store(error.to_string()),
         StoreError::Unavailable(_) | StoreError::Exhausted | StoreError::CommitUnknown(_) | StoreError::Storage(_) => {
             Failure::Store(error.to_string())
         }

@@ -341,7 +341,7 @@ impl Runner {
             let decided = match self.decide_together(now, std::slice::from_ref(command)).await {
                 Ok(decided) => decided,
                 Err(Halted::Store(error)) if !error.is_fatal() => {
-                    let failure = failure(&error);
+                    let failure = failure(&error, unknown);
                     away = matches!(error, StoreError::Unavailable(_)).then(|| failure.clone());
                     vec![Decided::failed(failure)]
                 }

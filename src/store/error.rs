@@ -66,4 +66,14 @@ impl StoreError {
             | Self::NeverLoaded(_) => false,
         }
     }
+
+    /// The same, where a refusal tells of the server and not of what was asked.
+    #[must_use]
+    pub(super) fn passing(self) -> Self {
+        if matches!(self, Self::Refused { .. }) {
+            Self::Unavailable(self.to_string())
+        } else {
+            self
+        }
+    }
 }

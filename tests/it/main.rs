@@ -8,6 +8,7 @@ mod demo;
 mod doctor;
 mod import;
 mod load;
+mod logs;
 mod model;
 mod postgres;
 mod python_client;

@@ -261,3 +261,21 @@ async fn a_large_refill_whose_commit_was_not_answered_goes_on_too() {
     assert_eq!(next.order.state, OrderState::Released);
     rounds.end().await;
 }
+
+/// Nobody may be told that a command had no effect while that cannot be looked up.
+#[tokio::test]
+async fn a_lost_commit_whose_look_up_is_refused_may_have_had_an_effect() {
+    let fault = |round| match round {
+        1 => Some(Fault::AfterCommit),
+        2 => Some(Fault::Refused),
+        _ => None,
+    };
+    let rounds = Rounds::start(roomy(), fault).await;
+    let lost = rounds.submit(reserve("O1", "A")).await;
+    assert!(matches!(lost, Err(Failure::Store(_))), "{lost:?}");
+    let Ok(Reply::Accepted(Answer::Order(order))) = rounds.submit(reserve("O1", "A")).await else {
+        panic!("the repeat is answered");
+    };
+    assert!(order.replayed);
+    rounds.end().await;
+}

@@ -1,6 +1,7 @@
 //! One connection: how its transactions begin and end, and how statements are run on it.
 
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::pool::PoolConnection;
@@ -48,6 +49,8 @@ enum Inner {
 struct Lent {
     connection: PoolConnection<Postgres>,
     is_open: bool,
+    /// Held by each that is lent.
+    _lent: Arc<()>,
 }
 
 impl Drop for Lent {
@@ -110,10 +113,11 @@ impl Connection {
     }
 
     /// Reads on a connection of a pool.
-    pub(super) fn pooled(inner: PoolConnection<Postgres>, options: &PostgresOptions) -> Self {
+    pub(super) fn pooled(inner: PoolConnection<Postgres>, options: &PostgresOptions, lent: &Arc<()>) -> Self {
         let lent = Lent {
             connection: inner,
             is_open: false,
+            _lent: Arc::clone(lent),
         };
         Self::of(Inner::Pooled(lent), options)
     }
@@ -176,7 +180,8 @@ impl Connection {
             self.roll_back().await?;
         }
         self.enter(begun);
-        self.run(name, statements).await
+        // Nothing of a round is in it: what refuses it is the server's state, such as a recovery in which nothing is written.
+        self.run(name, statements).await.map_err(StoreError::passing)
     }
 
     fn enter(&mut self, transaction: Transaction) {

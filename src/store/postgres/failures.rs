@@ -39,8 +39,9 @@ pub(super) fn classify(statement: &'static str, error: &sqlx::Error) -> StoreErr
                 "23505" if database.table().is_some_and(|table| table.starts_with(DIRECTORY)) => {
                     StoreError::Unavailable(said)
                 }
-                // Serialization failures, connections, resources, an administrator, a server that only reads.
-                code if ["08", "25", "40", "53", "57"]
+                // Serialization failures, connections, credentials and a database that are refused, resources, an
+                // administrator, a server that only reads.
+                code if ["08", "25", "28", "3D", "40", "53", "57"]
                     .iter()
                     .any(|class| code.starts_with(class)) =>
                 {
@@ -62,5 +63,28 @@ pub(super) fn classify(statement: &'static str, error: &sqlx::Error) -> StoreErr
             statement: name,
             detail: error.to_string(),
         },
+    }
+}
+
+/// What it means that a pool lends no connection, of which so many are in use and so many may be.
+pub(super) fn not_lent(error: &sqlx::Error, in_use: usize, most: u32) -> StoreError {
+    let error = classify("acquire", error).passing();
+    let is_busy = u32::try_from(in_use).unwrap_or(u32::MAX) >= most;
+    if matches!(error, StoreError::Exhausted) && !is_busy {
+        // It waits for a server that is away as it waits for others to give back theirs.
+        return StoreError::Unavailable("no connection could be made in time".to_owned());
+    }
+    error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pool_is_exhausted_only_while_all_that_it_has_is_in_use() {
+        let lent = |in_use| not_lent(&sqlx::Error::PoolTimedOut, in_use, 4);
+        assert!(matches!(lent(4), StoreError::Exhausted));
+        assert!(matches!(lent(3), StoreError::Unavailable(_)));
     }
 }

@@ -71,6 +71,8 @@ pub struct PostgresStore {
     options: PostgresOptions,
     writers: Vec<Mutex<Writer>>,
     readers: PgPool,
+    /// Held by the store, and by each connection to read on that is lent.
+    lent: Arc<()>,
     configs: Configs,
     kept: Arc<KeptByReaders>,
     epoch: u64,
@@ -110,6 +112,7 @@ impl PostgresStore {
         Self {
             writers: (0..options.lanes.max(1)).map(|_| Mutex::new(writer())).collect(),
             readers,
+            lent: Arc::default(),
             configs: Configs::default(),
             kept,
             epoch,
@@ -129,8 +132,9 @@ impl PostgresStore {
     /// A connection to read on.
     async fn reader(&self) -> Result<Connection, StoreError> {
         let pooled = self.readers.acquire().await;
-        let pooled = pooled.map_err(|error| failures::classify("acquire", &error))?;
-        Ok(Connection::pooled(pooled, &self.options))
+        let in_use = Arc::strong_count(&self.lent).saturating_sub(1);
+        let pooled = pooled.map_err(|error| failures::not_lent(&error, in_use, self.options.readers))?;
+        Ok(Connection::pooled(pooled, &self.options, &self.lent))
     }
 
     /// What runs the rounds of a footprint's lane. A round that names no location takes any that is free.
@@ -375,7 +379,7 @@ impl Store for PostgresStore {
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
-        self.prober.ready(&self.options).await
+        self.prober.ready(&self.options, self.epoch).await
     }
 
     async fn close(&self) {

@@ -113,14 +113,18 @@ async fn find_epoch(connection: &mut PgConnection) -> Result<Option<i64>, StoreE
     Ok(row.and_then(|row| row.try_get(0).ok()))
 }
 
-/// Checks a database that was checked before: it may have become another one since.
+/// Checks a database that was checked before: it may have become another one since, as when one was copied into it.
 ///
 /// # Errors
 /// As for [`check`].
-async fn check_again(connection: &mut PgConnection) -> Result<(), StoreError> {
-    run(connection, BEGIN).await?;
-    check_in_tx(connection).await?;
-    run(connection, COMMIT).await
+async fn check_again(connection: &mut PgConnection, epoch: u64) -> Result<(), StoreError> {
+    let found = find_epoch(connection).await?;
+    if found.and_then(|found| u64::try_from(found).ok()) != Some(epoch) {
+        return Err(StoreError::Storage(
+            "the database is another one than at the start, or its epoch was renewed: start anew".to_owned(),
+        ));
+    }
+    Ok(())
 }
 
 async fn check_in_tx(connection: &mut PgConnection) -> Result<(), StoreError> {
@@ -130,8 +134,12 @@ async fn check_in_tx(connection: &mut PgConnection) -> Result<(), StoreError> {
 
 /// Checks a database again on a connection, which is kept if it may be used and else ended: the server would note a transaction
 /// that was left open.
-async fn check_and_keep(mut connection: PgConnection, options: &PostgresOptions) -> Result<PgConnection, StoreError> {
-    match in_time(options, check_again(&mut connection)).await {
+async fn check_and_keep(
+    mut connection: PgConnection,
+    options: &PostgresOptions,
+    epoch: u64,
+) -> Result<PgConnection, StoreError> {
+    match in_time(options, check_again(&mut connection, epoch)).await {
         Ok(()) => Ok(connection),
         Err(error) => {
             end(connection).await;
@@ -149,14 +157,14 @@ impl Prober {
     ///
     /// # Errors
     /// As for [`check`].
-    pub(super) async fn ready(&self, options: &PostgresOptions) -> Result<(), StoreError> {
+    pub(super) async fn ready(&self, options: &PostgresOptions, epoch: u64) -> Result<(), StoreError> {
         let mut prober = self.0.lock().await;
         // One that was ended since is no sign that the next one would be.
         if let Some(connection) = prober.take() {
-            *prober = check_and_keep(connection, options).await.ok();
+            *prober = check_and_keep(connection, options, epoch).await.ok();
         }
         if prober.is_none() {
-            *prober = Some(check_and_keep(connect(options).await?, options).await?);
+            *prober = Some(check_and_keep(connect(options).await?, options, epoch).await?);
         }
         Ok(())
     }

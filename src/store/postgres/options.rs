@@ -38,6 +38,31 @@ impl fmt::Debug for PostgresOptions {
     }
 }
 
+/// What a URL may say after its `?`.
+const PARAMETERS: [&str; 17] = [
+    "sslmode",
+    "ssl-mode",
+    "sslrootcert",
+    "ssl-root-cert",
+    "ssl-ca",
+    "sslcert",
+    "ssl-cert",
+    "sslkey",
+    "ssl-key",
+    "statement-cache-capacity",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "application_name",
+];
+
+fn is_parameter(name: &str) -> bool {
+    PARAMETERS.contains(&name) || name == "options" || name.starts_with("options[")
+}
+
 impl PostgresOptions {
     /// The database of a URL, as libpq knows them. With `statement-cache-capacity=0` no statement is kept prepared, for a
     /// pooler in transaction mode.
@@ -46,6 +71,21 @@ impl PostgresOptions {
     /// It is no URL of PostgreSQL's. The text does not repeat it: it may hold a password.
     pub fn new(url: &str) -> Result<Self, StoreError> {
         let refused = || StoreError::Unavailable("the database's URL cannot be read".to_owned());
+        let parameters = url.split_once('?').map_or("", |(_, parameters)| parameters).split('&');
+        let names = parameters.filter_map(|parameter| parameter.split('=').next());
+        if let Some(name) = names.filter(|name| !name.is_empty()).find(|name| !is_parameter(name)) {
+            // The library would log its value, and go on without it. What is no name may be part of a password.
+            if !name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+            {
+                return Err(refused());
+            }
+            return Err(StoreError::Unavailable(format!(
+                "the database's URL has the parameter {name:?}, which there is not: {} are known",
+                PARAMETERS.join(", ")
+            )));
+        }
         let connect = PgConnectOptions::from_str(url).map_err(|_| refused())?;
         Ok(Self {
             // No number with a fraction is read, and a pooler may refuse settings that it does not know.
@@ -84,5 +124,29 @@ impl PostgresOptions {
     pub fn with_password(mut self, password: &str) -> Self {
         self.connect = self.connect.password(password);
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_that_there_is_not_is_refused_by_name_and_its_value_not_said() {
+        let refusal = |url: &str| PostgresOptions::new(url).expect_err(url).to_string();
+        for parameters in ["sslmodee=verify-full", "sslmode=verify-full&pasword=sekret"] {
+            let said = refusal(&format!("postgres://shop@db/shop?{parameters}"));
+            assert!(said.contains("sslmodee") || said.contains("pasword"), "{said}");
+            assert!(!said.contains("sekret"), "{said}");
+        }
+        for url in [
+            "postgres://shop:se?kret@db/shop",
+            "postgres://db/shop?%70assword=sekret",
+        ] {
+            let said = refusal(url);
+            assert!(!said.contains("kret") && !said.contains("70assword"), "{said}");
+        }
+        let known = "postgres://shop@db/shop?sslmode=verify-full&statement-cache-capacity=0&options[search_path]=shop";
+        assert!(PostgresOptions::new(known).is_ok());
     }
 }

@@ -5,14 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use holdfast::sequencer::Limits;
-use holdfast::store::Store;
+use holdfast::sequencer::round::CommandRound;
 use holdfast::store::postgres::{PostgresOptions, PostgresStore};
+use holdfast::store::{Store, StoreError};
 use sqlx::AssertSqlSafe;
 use tonic::Streaming;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
+use crate::conformance::warehouse::{now, put_location};
 use crate::support::databases::Database;
 use crate::support::pooler::Pooler;
 use crate::support::postgres::{Postgres, open, open_at};
@@ -149,4 +151,33 @@ async fn health_follows_the_database() {
     drop(statuses);
     drop(health);
     shop.close().await;
+}
+
+/// As after a copy into a database that is served.
+#[tokio::test]
+async fn a_store_on_a_database_of_another_epoch_is_not_ready() {
+    let database = Postgres::database();
+    let store = open(&database).await;
+    open(&database).await.renew_epoch().await.expect("another epoch");
+    let error = store.ready().await.expect_err("tokens of others are not its own");
+    assert!(error.to_string().contains("epoch"), "{error}");
+}
+
+/// What refuses the service and not what it asks for passes: callers are to repeat.
+#[tokio::test]
+async fn a_role_that_may_not_log_in_any_more_makes_the_store_unavailable() {
+    let database = Postgres::database();
+    drop(open(&database).await);
+    let role = format!("shop_{}", database.name());
+    administer(&database, &format!("CREATE ROLE {role} SUPERUSER LOGIN")).await;
+    let url = database.url().replace("postgres@", &format!("{role}@"));
+    let store = open_at(&url).await;
+    administer(&database, &format!("ALTER ROLE {role} NOLOGIN")).await;
+    let read = store.logs().await.expect_err("nobody logs in");
+    assert!(matches!(read, StoreError::Unavailable(_)), "{read}");
+    let put = [put_location()];
+    let written = store.round(&mut CommandRound::new(now(), &put)).await;
+    let written = written.expect_err("nobody logs in");
+    assert!(matches!(written, StoreError::Unavailable(_)), "{written}");
+    administer(&database, &format!("DROP ROLE {role}")).await;
 }
