@@ -60,17 +60,23 @@ impl Decided {
         matches!(self.outcome, Outcome::Decided(Decision::Accepted(_)))
     }
 
-    /// The same, said for the first time: what looks like a repeat was written by a round whose answer was lost.
+    /// The same, of a command that was looked up because its round's answer was lost: what looks like a repeat was written by
+    /// that round. What is not decided now may have been written.
     #[must_use]
-    pub fn said_first(mut self) -> Self {
-        if let Outcome::Decided(Decision::Accepted(answer)) = &mut self.outcome {
-            match answer {
+    pub fn looked_up(mut self) -> Self {
+        match &mut self.outcome {
+            Outcome::Decided(Decision::Accepted(answer)) => match answer {
                 Answer::Order(order) => order.replayed = false,
                 Answer::Received(received) => received.replayed = false,
                 Answer::Adjusted(adjusted) => adjusted.replayed = false,
                 Answer::Inbound(inbound) => inbound.replayed = false,
                 Answer::Location { replayed, .. } | Answer::Item { replayed, .. } => *replayed = false,
                 Answer::Refilled | Answer::Lapsed | Answer::Reestimated => {}
+            },
+            Outcome::Decided(Decision::Rejected(_)) | Outcome::Failed(_) => {}
+            Outcome::Decided(Decision::Deferred | Decision::Missing) | Outcome::Panicked(_) => {
+                let said = "what became of the call is not known yet".to_owned();
+                self.outcome = Outcome::Failed(Failure::Store(said));
             }
         }
         self

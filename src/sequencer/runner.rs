@@ -350,7 +350,7 @@ impl Runner {
             all.extend(
                 decided
                     .into_iter()
-                    .map(|decided| if unknown { decided.said_first() } else { decided }),
+                    .map(|decided| if unknown { decided.looked_up() } else { decided }),
             );
         }
         if unknown {

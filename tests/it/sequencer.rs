@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use holdfast::allocator::command::{Command, Receive, ReceiveContent, Reserve, ReserveLine};
+use holdfast::allocator::command::{Command, PutInbound, Receive, ReceiveContent, Reserve, ReserveLine};
 use holdfast::allocator::decision::{Answer, Received};
 use holdfast::clock::{ManualClock, monotonic};
+use holdfast::domain::Date;
 use holdfast::domain::calendar::{Calendar, WorkingDays};
 use holdfast::domain::catalog::{Item, Location};
 use holdfast::domain::event::{ReceiptReason, ReceivedLine};
-use holdfast::domain::ids::{LocationId, OrderId, ReceiptId, Sku};
+use holdfast::domain::ids::{InboundId, LocationId, OrderId, ReceiptId, Sku};
 use holdfast::domain::order::{OrderState, Terms};
 use holdfast::domain::quantity::{Quantity, Units};
 use holdfast::sequencer::runner::{Halted, sequencer};
@@ -71,6 +72,15 @@ fn receive(receipt_id: &str, text: &str, quantity: i64) -> Command {
             reason: ReceiptReason::default(),
             lines,
         },
+    })
+}
+
+fn inbound(inbound_id: &str, text: &str) -> Command {
+    Command::PutInbound(PutInbound {
+        location_id: w1(),
+        inbound_id: InboundId::parse(inbound_id).expect("an id"),
+        expected_date: Date::from_ymd_opt(2026, 3, 12).expect("a date"),
+        lines: vec![(sku(text), Quantity::parse(1).expect("a quantity"))],
     })
 }
 
@@ -259,6 +269,32 @@ async fn a_large_refill_whose_commit_was_not_answered_goes_on_too() {
         panic!("an order after the refill is accepted");
     };
     assert_eq!(next.order.state, OrderState::Released);
+    rounds.end().await;
+}
+
+/// A command that is looked up while its SKU is being refilled is put off, and by its deadline is not known to have had no effect.
+#[tokio::test]
+async fn a_lost_commit_whose_look_up_is_put_off_may_have_had_an_effect() {
+    let armed = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let once = Arc::clone(&armed);
+    let fault = move |_| {
+        once.swap(false, std::sync::atomic::Ordering::SeqCst)
+            .then_some(Fault::AfterCommit)
+    };
+    let rounds = Rounds::start(roomy(), fault).await;
+    rounds.long_queue().await;
+    let pending = [inbound("P1", "A"), receive("R1", "A", LONG_QUEUE + 1)];
+    armed.store(true, std::sync::atomic::Ordering::SeqCst);
+    let mut told = Vec::new();
+    for command in pending {
+        told.push(rounds.sequencer.enqueue(command).await.expect("it is queued"));
+    }
+    let mut replies = Vec::new();
+    for pending in told {
+        replies.push(pending.reply().await);
+    }
+    assert!(matches!(replies[0], Err(Failure::Store(_))), "{:?}", replies[0]);
+    assert!(matches!(replies[1], Ok(Reply::Accepted(_))), "{:?}", replies[1]);
     rounds.end().await;
 }
 

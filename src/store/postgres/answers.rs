@@ -69,7 +69,7 @@ impl Answers {
 /// The server refuses, or cannot be reached in time.
 pub(super) async fn connect(options: &PostgresOptions) -> Result<PgConnection, StoreError> {
     let connected = within(CONNECT_TIMEOUT.min(options.silence_max), options.connect.connect()).await;
-    connected.map_err(|error| classify("connect", &error))
+    connected.map_err(|error| classify("connect", &error).passing())
 }
 
 /// Ends a connection with a word to the server.

@@ -180,8 +180,7 @@ impl Connection {
             self.roll_back().await?;
         }
         self.enter(begun);
-        // Nothing of a round is in it: what refuses it is the server's state, such as a recovery in which nothing is written.
-        self.run(name, statements).await.map_err(StoreError::passing)
+        self.run(name, statements).await
     }
 
     fn enter(&mut self, transaction: Transaction) {

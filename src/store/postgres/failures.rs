@@ -31,6 +31,8 @@ pub(super) fn classify(statement: &'static str, error: &sqlx::Error) -> StoreErr
         sqlx::Error::Database(database) => {
             let code = database.code().unwrap_or_default();
             match code.as_ref() {
+                // A recovery, in which no transaction begins that writes.
+                "0A000" if name.starts_with("begin_") => StoreError::Unavailable(said),
                 // Damage, or a disk that fails.
                 "XX001" | "XX002" | "58030" => StoreError::Storage(said),
                 // Cancelled, or a lock that did not come in time.
@@ -66,10 +68,9 @@ pub(super) fn classify(statement: &'static str, error: &sqlx::Error) -> StoreErr
     }
 }
 
-/// What it means that a pool lends no connection, of which so many are in use and so many may be.
-pub(super) fn not_lent(error: &sqlx::Error, in_use: usize, most: u32) -> StoreError {
+/// What it means that a pool lends no connection, where others have some or had them meanwhile, or nobody has.
+pub(super) fn not_lent(error: &sqlx::Error, is_busy: bool) -> StoreError {
     let error = classify("acquire", error).passing();
-    let is_busy = u32::try_from(in_use).unwrap_or(u32::MAX) >= most;
     if matches!(error, StoreError::Exhausted) && !is_busy {
         // It waits for a server that is away as it waits for others to give back theirs.
         return StoreError::Unavailable("no connection could be made in time".to_owned());
@@ -82,9 +83,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pool_is_exhausted_only_while_all_that_it_has_is_in_use() {
-        let lent = |in_use| not_lent(&sqlx::Error::PoolTimedOut, in_use, 4);
-        assert!(matches!(lent(4), StoreError::Exhausted));
-        assert!(matches!(lent(3), StoreError::Unavailable(_)));
+    fn a_pool_is_exhausted_only_while_others_use_it() {
+        let lent = |is_busy| not_lent(&sqlx::Error::PoolTimedOut, is_busy);
+        assert!(matches!(lent(true), StoreError::Exhausted));
+        assert!(matches!(lent(false), StoreError::Unavailable(_)));
     }
 }

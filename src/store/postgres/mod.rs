@@ -38,6 +38,7 @@ pub(super) use import::Import;
 use listener::Nudges;
 
 mod answers;
+mod apart;
 mod apply;
 mod check;
 mod connection;
@@ -73,10 +74,13 @@ pub struct PostgresStore {
     readers: PgPool,
     /// Held by the store, and by each connection to read on that is lent.
     lent: Arc<()>,
+    /// How often one was lent.
+    lendings: AtomicU64,
     configs: Configs,
     kept: Arc<KeptByReaders>,
     epoch: u64,
     prober: open::Prober,
+    acknowledging: apart::Acknowledging,
     nudges: Nudges,
     repeats: AtomicU64,
 }
@@ -113,10 +117,12 @@ impl PostgresStore {
             writers: (0..options.lanes.max(1)).map(|_| Mutex::new(writer())).collect(),
             readers,
             lent: Arc::default(),
+            lendings: AtomicU64::new(0),
             configs: Configs::default(),
             kept,
             epoch,
             prober: open::Prober::default(),
+            acknowledging: apart::Acknowledging::default(),
             nudges: Nudges::start(&options.connect, options.is_persistent),
             repeats: AtomicU64::new(0),
             options: options.clone(),
@@ -131,9 +137,13 @@ impl PostgresStore {
 
     /// A connection to read on.
     async fn reader(&self) -> Result<Connection, StoreError> {
+        let before = self.lendings.load(Ordering::Relaxed);
         let pooled = self.readers.acquire().await;
-        let in_use = Arc::strong_count(&self.lent).saturating_sub(1);
-        let pooled = pooled.map_err(|error| failures::not_lent(&error, in_use, self.options.readers))?;
+        let pooled = pooled.map_err(|error| {
+            let is_lent = Arc::strong_count(&self.lent) > 1 || self.lendings.load(Ordering::Relaxed) != before;
+            failures::not_lent(&error, is_lent)
+        })?;
+        self.lendings.fetch_add(1, Ordering::Relaxed);
         Ok(Connection::pooled(pooled, &self.options, &self.lent))
     }
 
@@ -198,21 +208,6 @@ macro_rules! read {
         // A connection on which that fails does not go back to the pool.
         drop(snapshot.roll_back().await);
         read
-    }};
-}
-
-/// Writes on a connection of its own, beside the rounds.
-macro_rules! write_apart {
-    ($self:ident, |$connection:ident| $write:expr) => {{
-        let mut opened = Connection::connect(&$self.options).await?;
-        opened.begin_writing().await?;
-        let $connection = &mut opened;
-        let written = match $write.await {
-            Ok(written) => opened.commit().await.map(|()| written),
-            Err(error) => Err(error),
-        };
-        opened.close().await;
-        written
     }};
 }
 
@@ -315,11 +310,7 @@ impl Store for PostgresStore {
     }
 
     async fn prune(&self, before: Instant, heard_since: Instant) -> Result<u64, StoreError> {
-        write_apart!(self, |connection| tables::logs::prune_in_tx(
-            connection,
-            before,
-            heard_since
-        ))
+        apart::prune(&self.options, before, heard_since).await
     }
 
     async fn acknowledge_events(
@@ -328,9 +319,7 @@ impl Store for PostgresStore {
         places: &[(LocationId, EventSequence)],
         now: Instant,
     ) -> Result<(), StoreError> {
-        write_apart!(self, |connection| tables::consumers::acknowledge_in_tx(
-            connection, consumer, places, now
-        ))
+        self.acknowledging.say(&self.options, (consumer, places), now).await
     }
 
     async fn list_consumers(&self) -> Result<Vec<Consumer>, StoreError> {
@@ -386,6 +375,7 @@ impl Store for PostgresStore {
         self.nudges.stop();
         self.readers.close().await;
         self.prober.close().await;
+        self.acknowledging.close().await;
         for writer in &self.writers {
             if let Some(connection) = writer.lock().await.connection.take() {
                 connection.close().await;

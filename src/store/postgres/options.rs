@@ -60,7 +60,8 @@ const PARAMETERS: [&str; 17] = [
 ];
 
 fn is_parameter(name: &str) -> bool {
-    PARAMETERS.contains(&name) || name == "options" || name.starts_with("options[")
+    let is_option = |opening: &str| name.starts_with("options") && name[7..].starts_with(opening);
+    PARAMETERS.contains(&name) || name == "options" || ["[", "%5B", "%5b"].into_iter().any(is_option)
 }
 
 impl PostgresOptions {
@@ -82,7 +83,7 @@ impl PostgresOptions {
                 return Err(refused());
             }
             return Err(StoreError::Unavailable(format!(
-                "the database's URL has the parameter {name:?}, which there is not: {} are known",
+                "the database's URL has the parameter {name:?}, which there is not: {}, options are known",
                 PARAMETERS.join(", ")
             )));
         }
@@ -146,7 +147,13 @@ mod tests {
             let said = refusal(url);
             assert!(!said.contains("kret") && !said.contains("70assword"), "{said}");
         }
-        let known = "postgres://shop@db/shop?sslmode=verify-full&statement-cache-capacity=0&options[search_path]=shop";
-        assert!(PostgresOptions::new(known).is_ok());
+        for option in [
+            "options[search_path]=shop",
+            "options%5Bsearch_path%5D=shop",
+            "options=-csearch_path%3Dshop",
+        ] {
+            let known = format!("postgres://shop@db/shop?sslmode=verify-full&statement-cache-capacity=0&{option}");
+            assert!(PostgresOptions::new(&known).is_ok(), "{option}");
+        }
     }
 }
