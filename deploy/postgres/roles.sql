@@ -75,7 +75,7 @@ BEGIN
             ('stock', ARRAY['location_key', 'sku_key'], true, false),
             ('order_directory', NULL, true, false),
             ('orders', ARRAY['location_key', 'sequence', 'order_id', 'currency', 'placed_at_us', 'promised_ship_date',
-                'calendar_version', 'terms', 'zone_database'], true, false),
+                'calendar_version', 'terms', 'zone_database', 'payment_deadline_us'], true, false),
             ('order_lines', ARRAY['location_key', 'sequence', 'line_number', 'sku_key', 'quantity', 'price_units',
                 'price_nanos', 'ready_date', 'promised_ship_date', 'basis'], true, false),
             ('cancellations', NULL, true, false),
