@@ -55,14 +55,13 @@ impl Latecomers for Late<'_> {
             && taken.len() < self.room
             && let Ok(submission) = self.queue.try_recv()
         {
-            let is_within = is_within(&submission.command, locked);
-            if is_within && !submission.begin(started) {
-                self.expired.push(submission.reply);
-            } else if is_within {
+            if !is_within(&submission.command, locked) {
+                *self.first_of_next = Some(submission);
+            } else if submission.begin(started) {
                 self.callers.push(Some((submission.patience, submission.reply)));
                 taken.push(submission.command);
             } else {
-                *self.first_of_next = Some(submission);
+                self.expired.push(submission.reply);
             }
         }
         (self.clock.now(), taken)

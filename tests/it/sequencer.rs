@@ -1,6 +1,7 @@
 //! The sequencer on a real store: what waits, what is put off, and what happens at the end.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use holdfast::allocator::command::{Command, PutInbound, Receive, ReceiveContent, Reserve, ReserveLine};
@@ -115,6 +116,14 @@ fn item(text: &str) -> Command {
 }
 
 impl Rounds {
+    /// A sequencer whose next commit is not answered once that is asked for.
+    async fn losing_a_commit() -> (Self, Arc<AtomicBool>) {
+        let armed = Arc::new(AtomicBool::new(false));
+        let once = Arc::clone(&armed);
+        let fault = move |_| once.swap(false, Ordering::SeqCst).then_some(Fault::AfterCommit);
+        (Self::start(roomy(), fault).await, armed)
+    }
+
     /// A sequencer on a new file with the location `W1` and the items `A` and `B`. Faults are numbered by the rounds after
     /// the first three.
     async fn start(limits: Limits, mut faults: impl FnMut(u64) -> Option<Fault> + Send + 'static) -> Self {
@@ -255,15 +264,9 @@ async fn a_large_refill_goes_on_in_parts_and_holds_up_no_other_item() {
 
 #[tokio::test]
 async fn a_large_refill_whose_commit_was_not_answered_goes_on_too() {
-    let armed = Arc::new(std::sync::atomic::AtomicBool::new(false));
-    let once = Arc::clone(&armed);
-    let fault = move |_| {
-        once.swap(false, std::sync::atomic::Ordering::SeqCst)
-            .then_some(Fault::AfterCommit)
-    };
-    let rounds = Rounds::start(roomy(), fault).await;
+    let (rounds, armed) = Rounds::losing_a_commit().await;
     rounds.long_queue().await;
-    armed.store(true, std::sync::atomic::Ordering::SeqCst);
+    armed.store(true, Ordering::SeqCst);
     rounds.received(receive("R1", "A", LONG_QUEUE + 1)).await;
     let Ok(Reply::Accepted(Answer::Order(next))) = rounds.submit(reserve("next", "A")).await else {
         panic!("an order after the refill is accepted");
@@ -275,16 +278,10 @@ async fn a_large_refill_whose_commit_was_not_answered_goes_on_too() {
 /// A command that is looked up while its SKU is being refilled is put off, and by its deadline is not known to have had no effect.
 #[tokio::test]
 async fn a_lost_commit_whose_look_up_is_put_off_may_have_had_an_effect() {
-    let armed = Arc::new(std::sync::atomic::AtomicBool::new(false));
-    let once = Arc::clone(&armed);
-    let fault = move |_| {
-        once.swap(false, std::sync::atomic::Ordering::SeqCst)
-            .then_some(Fault::AfterCommit)
-    };
-    let rounds = Rounds::start(roomy(), fault).await;
+    let (rounds, armed) = Rounds::losing_a_commit().await;
     rounds.long_queue().await;
     let pending = [inbound("P1", "A"), receive("R1", "A", LONG_QUEUE + 1)];
-    armed.store(true, std::sync::atomic::Ordering::SeqCst);
+    armed.store(true, Ordering::SeqCst);
     let mut told = Vec::new();
     for command in pending {
         told.push(rounds.sequencer.enqueue(command).await.expect("it is queued"));

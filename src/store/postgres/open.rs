@@ -91,14 +91,12 @@ pub(super) async fn check(options: &PostgresOptions) -> Result<u64, StoreError> 
     let mut connection = connect(options).await?;
     let epoch = in_time(options, find_epoch(&mut connection)).await;
     end(connection).await;
-    epoch?
-        .and_then(|epoch| u64::try_from(epoch).ok())
-        .ok_or_else(|| StoreError::Storage("the database has no epoch: run `holdfast migrate`".to_owned()))
+    epoch?.ok_or_else(|| StoreError::Storage("the database has no epoch: run `holdfast migrate`".to_owned()))
 }
 
 /// The epoch of a database that is checked. All of it is one transaction: a pooler may hand out another session after each,
 /// and a statement is prepared before it is run.
-async fn find_epoch(connection: &mut PgConnection) -> Result<Option<i64>, StoreError> {
+async fn find_epoch(connection: &mut PgConnection) -> Result<Option<u64>, StoreError> {
     run(connection, BEGIN).await?;
     check_in_tx(connection).await?;
     if import::is_marked(connection).await? {
@@ -110,7 +108,8 @@ async fn find_epoch(connection: &mut PgConnection) -> Result<Option<i64>, StoreE
     let row = query.fetch_optional(&mut *connection).await;
     let row = row.map_err(|error| classify(LOAD_EPOCH, &error))?;
     run(connection, COMMIT).await?;
-    Ok(row.and_then(|row| row.try_get(0).ok()))
+    let epoch = row.and_then(|row| row.try_get::<i64, _>(0).ok());
+    Ok(epoch.and_then(|epoch| u64::try_from(epoch).ok()))
 }
 
 /// Checks a database that was checked before: it may have become another one since, as when one was copied into it.
@@ -118,8 +117,7 @@ async fn find_epoch(connection: &mut PgConnection) -> Result<Option<i64>, StoreE
 /// # Errors
 /// As for [`check`].
 async fn check_again(connection: &mut PgConnection, epoch: u64) -> Result<(), StoreError> {
-    let found = find_epoch(connection).await?;
-    if found.and_then(|found| u64::try_from(found).ok()) != Some(epoch) {
+    if find_epoch(connection).await? != Some(epoch) {
         return Err(StoreError::Storage(
             "the database is another one than at the start, or its epoch was renewed: start anew".to_owned(),
         ));

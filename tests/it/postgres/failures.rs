@@ -1,5 +1,6 @@
 //! Failures by class: what passes is tried again and counted, and a COMMIT whose answer is lost is looked up.
 
+use std::fs;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -8,12 +9,14 @@ use std::thread;
 use std::time::Duration;
 
 use holdfast::sequencer::Limits;
-use holdfast::store::Store;
+use holdfast::sequencer::round::CommandRound;
 use holdfast::store::postgres::{PostgresOptions, PostgresStore};
+use holdfast::store::{Store, StoreError};
 use sqlx::postgres::PgConnectOptions;
 
+use crate::conformance::warehouse::{now, put_location};
 use crate::support::databases::Database;
-use crate::support::postgres::{self, Postgres};
+use crate::support::postgres::{self, Fragile, Postgres};
 use crate::support::shop::{Shop, W1, item, location};
 
 /// What a proxy does with the next COMMIT.
@@ -231,4 +234,22 @@ async fn a_database_that_is_away_is_told_of_without_its_password() {
     let error = PostgresStore::open(&options).await.expect_err("nobody listens there");
     let told = format!("{error} {error:?} {options:?} {}", options.place());
     assert!(!told.contains("hunter"), "{told}");
+}
+
+/// The old primary that comes back as a standby at the same address.
+#[tokio::test]
+async fn a_standby_is_unavailable() {
+    let cluster = Fragile::start();
+    let options = PostgresOptions::new(cluster.url()).expect("the URL of a cluster");
+    PostgresStore::migrate(&options).await.expect("the tables are made");
+    let store = PostgresStore::open(&options).await.expect("the store opens");
+    cluster.end("INT");
+    fs::write(cluster.directory().join("data/standby.signal"), "").expect("a file");
+    cluster.start_again();
+    let put = [put_location()];
+    let error = store.round(&mut CommandRound::new(now(), &put)).await;
+    let error = error.expect_err("nothing is written in a recovery");
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
+    assert!(store.ready().await.is_err());
+    store.close().await;
 }

@@ -1,5 +1,6 @@
 //! The schema on PostgreSQL: what it refuses, who may do what, and that it can be laid out over several machines.
 
+mod acknowledging;
 mod clusters;
 mod dropped;
 mod failures;

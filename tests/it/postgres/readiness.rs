@@ -153,6 +153,18 @@ async fn health_follows_the_database() {
     shop.close().await;
 }
 
+/// The mark of a copy that is not finished.
+#[tokio::test]
+async fn a_store_whose_database_is_being_copied_into_is_not_ready() {
+    let database = Postgres::database();
+    let store = open(&database).await;
+    let mut copier = database.connect().await;
+    let mark = sqlx::raw_sql("CREATE TABLE copy_progress ()");
+    mark.execute(&mut copier).await.expect("a copy begins");
+    let error = store.ready().await.expect_err("rows are missing");
+    assert!(error.to_string().contains("holdfast copy"), "{error}");
+}
+
 /// As after a copy into a database that is served.
 #[tokio::test]
 async fn a_store_on_a_database_of_another_epoch_is_not_ready() {

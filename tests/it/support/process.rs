@@ -38,14 +38,31 @@ impl ServerProcess {
 
     /// Starts it on the database of a URL, in a directory, where it is told to listen, and waits until it does.
     pub(crate) fn start_on(url: &str, directory: &Path, listen: &str) -> Self {
-        let mut child = Command::new(HOLDFAST)
+        Self::started(&mut Self::serve(url, directory, listen))
+    }
+
+    /// Starts it on a database, on a free port, with nobody to read its logs.
+    pub(crate) fn start_unread(database: &Path) -> Self {
+        let directory = database.parent().expect("the database is in a directory");
+        let url = format!("sqlite:{}", database.display());
+        let (logs, unread) = std::io::pipe().expect("a pipe");
+        drop(logs);
+        Self::started(Self::serve(&url, directory, "127.0.0.1:0").stderr(unread))
+    }
+
+    fn serve(url: &str, directory: &Path, listen: &str) -> Command {
+        let mut serve = Command::new(HOLDFAST);
+        serve
             .args(["serve", "--listen", listen])
             .env("HOLDFAST_DATABASE_URL", url)
             .current_dir(directory)
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the binary can be started");
+            .stdout(Stdio::piped());
+        serve
+    }
+
+    fn started(serve: &mut Command) -> Self {
+        let mut child = serve.spawn().expect("the binary can be started");
         let mut stdout = BufReader::new(child.stdout.take().expect("standard output is piped"));
         let address = address(&mut stdout);
         Self {
